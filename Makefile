@@ -1,0 +1,34 @@
+# Two commands for everybody: `make demo` runs the main job, `make test` runs every check.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test bench clean
+
+demo: .venv/.installed
+	$(BIN)/shopbot demo
+
+test: .venv/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n auto
+
+bench: .venv/.installed
+	$(BIN)/python benchmarks/ingest.py
+
+.venv/.created:
+	$(PYTHON) -m venv .venv
+	touch $@
+
+.venv/.installed: .venv/.created pyproject.toml
+	$(BIN)/pip install --quiet -e .
+	touch $@
+
+.venv/.installed-test: .venv/.created pyproject.toml
+	$(BIN)/pip install --quiet -e '.[test]'
+	touch .venv/.installed $@
+
+clean:
+	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

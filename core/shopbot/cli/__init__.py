@@ -1,0 +1,42 @@
+"""The command line: one small module per verb."""
+
+import typer
+
+from shopbot import __version__
+from shopbot.cli import check, demo, plugins, run
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if value:
+        typer.echo(f"shopbot {__version__}")
+        raise typer.Exit
+
+
+def build() -> typer.Typer:
+    """Put the command line together."""
+    app = typer.Typer(
+        name="shopbot",
+        no_args_is_help=True,
+        pretty_exceptions_show_locals=False,  # locals may hold secrets
+        rich_markup_mode=None,
+        help="Confirms paid Shopify orders in Facebook Messenger, exactly once.",
+    )
+
+    @app.callback()
+    def root(
+        _version: bool = typer.Option(
+            False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
+    ) -> None:
+        """Confirms paid Shopify orders in Facebook Messenger, exactly once."""
+
+    app.command("demo")(demo.demo)
+    app.command("run")(run.run)
+    app.command("check")(check.check)
+    app.command("plugins")(plugins.plugins)
+    return app
+
+
+def main() -> None:
+    """Run the command line."""
+    build()()

@@ -1,0 +1,58 @@
+"""`shopbot check`: every problem of a configuration, before an order finds it."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shopbot.cli.config_argument import DEFAULT_CONFIG
+from shopbot.config.problem import Problem
+from shopbot.host.blueprint import check_config
+
+_DEFAULT = [DEFAULT_CONFIG]
+
+
+def check(
+    configs: Annotated[list[Path] | None, typer.Argument(metavar="[CONFIG]...", help="Configuration files.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per problem.")] = False,
+) -> None:
+    """Check configuration files: keys, values, variables, plugins and their settings, templates.
+
+    Prints every problem as file:line:column: message. Exits with 0 when there is no error, 1 when there is one.
+
+    Example: shopbot check shopbot.yaml
+    """
+    paths = configs or _DEFAULT
+    problems = [problem for path in paths for problem in check_config(path, os.environ).problems]
+    for problem in problems:
+        typer.echo(_json(problem) if as_json else str(problem))
+    errors = sum(problem.severity == "error" for problem in problems)
+    if not as_json:
+        for path in paths:
+            typer.echo(_summary(path, [problem for problem in problems if problem.file == str(path)]))
+    raise typer.Exit(1 if errors else 0)
+
+
+def _summary(path: Path, problems: list[Problem]) -> str:
+    errors = sum(problem.severity == "error" for problem in problems)
+    warnings = len(problems) - errors
+    parts = [
+        f"{count} {word}{'' if count == 1 else 's'}"
+        for count, word in ((errors, "problem"), (warnings, "warning"))
+        if count
+    ]
+    return f"{path}: {' and '.join(parts) or 'no problems'}"
+
+
+def _json(problem: Problem) -> str:
+    return json.dumps(
+        {
+            "file": problem.file,
+            "line": problem.line,
+            "column": problem.column,
+            "severity": problem.severity,
+            "message": problem.message,
+        }
+    )

@@ -1,0 +1,113 @@
+"""shopbot.yaml from disk to settings, or to all of its problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from shopbot.config.compose import LARGEST_TEXT_BYTES
+from shopbot.config.document import Document, parse
+from shopbot.config.environment import expand
+from shopbot.config.nodes import KeyPath
+from shopbot.config.plugin_entry import PLUGIN_LISTS, PluginEntry
+from shopbot.config.problem import ConfigError, Problem
+from shopbot.config.settings import Settings
+from shopbot.config.topics import unfamiliar_names
+from shopbot.config.validation import validate
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a file gave."""
+
+    document: Document
+    """The file with its environment filled in, for checks that need data and positions."""
+    settings: Settings | None = field(repr=False)
+    """None as soon as there is one error."""
+    problems: tuple[Problem, ...]
+    """Errors and warnings, in the order of the file."""
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that keep the configuration from being used."""
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+    def checked(self) -> Settings:
+        """Give the settings. Raises `ConfigError` with all errors if there is one."""
+        if self.settings is None:
+            raise ConfigError(self.errors)
+        return self.settings
+
+    def plugin_entries(self) -> Iterator[tuple[KeyPath, PluginEntry]]:
+        """Give every usable entry of the plugin lists with its path, even where other parts have errors."""
+        for name in PLUGIN_LISTS:
+            entries = self.document.data.get(name)
+            for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+                try:
+                    usable = PluginEntry.model_validate(entry)
+                except ValidationError:  # among the problems already
+                    continue
+                yield (name, index), usable
+
+
+def read(path: Path, environ: Mapping[str, str]) -> Loaded:
+    """Read the configuration at *path*. Blocks on the disk: call it from a thread where a loop is running.
+
+    Relative directories in it are taken from the file's own directory. Raises nothing: a file that is
+    missing or unreadable is a problem like any other.
+    """
+    name = str(path)
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_TEXT_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
+        return _unreadable(name, _why(error))
+    if len(content) > LARGEST_TEXT_BYTES:
+        return _unreadable(name, f"larger than {LARGEST_TEXT_BYTES} bytes: this is no configuration")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8")
+        line = before.count("\n") + 1
+        column = len(before) - (before.rfind("\n") + 1) + 1
+        return _unreadable(name, "the file is not UTF-8: save it as UTF-8", line, column)
+    return read_text(text, name, environ, directory=path.parent)
+
+
+def read_text(text: str, name: str, environ: Mapping[str, str], *, directory: Path | None = None) -> Loaded:
+    """Read a configuration from *text*, calling it *name* in problems. Raises nothing.
+
+    directory: where relative directories start; None leaves them relative to the working directory.
+    """
+    parsed = parse(text, name)
+    document = expand(parsed, environ)
+    if not document.data and document.problems:
+        return Loaded(document, None, tuple(sorted(set(document.problems))))
+    settings, found = validate(Settings, document, (), document.data)
+    problems = tuple(sorted({*document.problems, *found, *unfamiliar_names(document)}))
+    if any(problem.severity == "error" for problem in problems):
+        settings = None
+    if settings is not None and directory is not None:
+        settings = settings.in_directory(directory)
+    return Loaded(document, settings, problems)
+
+
+def _why(error: OSError | ValueError) -> str:
+    match error:
+        case FileNotFoundError():
+            return "there is no such file"
+        case IsADirectoryError():
+            return "this is a directory: name the file in it"
+        case PermissionError():
+            return "this process may not read the file"
+        case OSError(strerror=str(reason)):
+            return f"the file cannot be read: {reason}"
+    return "this cannot be the name of a file"
+
+
+def _unreadable(name: str, message: str, line: int | None = None, column: int | None = None) -> Loaded:
+    problem = Problem(name, line, column, message)
+    return Loaded(Document(name, None, {}, (problem,)), None, (problem,))

@@ -1,0 +1,111 @@
+"""`messages:` in shopbot.yaml: what is said, for which purpose, and how often."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+from shopbot.config.expected import expected
+from shopbot.config.problem import suggest
+from shopbot.config.section import Section, Text, one_of
+
+TAGS: Mapping[str, str] = {
+    "order_update": "news about an order",
+    "shipping_update": "news about a parcel",
+    "payment_update": "news about a payment or a refund",
+    "order_answer": "the answer to what the shopper just wrote",
+}
+"""Purposes of messages, shopbot's own names. They group messages for limits and pick the delivery mode;
+none is ever sent to Meta as a message tag."""
+
+DEAD_TAGS = frozenset({"POST_PURCHASE_UPDATE", "CONFIRMED_EVENT_UPDATE", "ACCOUNT_UPDATE", "MESSAGE_TAG"})
+"""Messenger's own tags and the messaging type that carried them: error 100 since 2026-04-27, in all versions.
+https://developers.facebook.com/docs/messenger-platform/reference/send-api"""
+
+_LIMIT_PATTERN = r"^[1-9][0-9]{0,5}/(hour|day|week)$"
+_LIMIT = re.compile(_LIMIT_PATTERN)
+_PERIODS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
+
+
+def _tag(value: str) -> str:
+    if value in TAGS:
+        return value
+    if value.upper() in DEAD_TAGS:
+        what = "one of shopbot's own purposes, such as order_update"
+        raise expected(what, ": Messenger refuses that tag since 2026-04-27, so it can never be sent")
+    if value == "HUMAN_AGENT":
+        raise expected(one_of(TAGS), ": Messenger allows that tag only for what a person typed")
+    raise expected(one_of(TAGS), suggest(value, TAGS))
+
+
+class Limit(Section):
+    """At most so many messages in a period."""
+
+    count: int = Field(ge=1, description="Messages per period and shopper.")
+    period: timedelta = Field(description="The period: an hour, a day or a week.")
+
+    def __str__(self) -> str:
+        name = next((name for name, period in _PERIODS.items() if period == self.period), str(self.period))
+        return f"{self.count}/{name}"
+
+
+def _limit(value: object) -> Limit:
+    if isinstance(value, Limit):
+        return value
+    if not isinstance(value, str) or not _LIMIT.fullmatch(value):
+        raise expected("a limit such as 1/day, 3/week or 2/hour")
+    count, _, name = value.partition("/")
+    return Limit(count=int(count), period=_PERIODS[name])
+
+
+class UtilityTemplateSettings(Section):
+    """An approved utility template: the only thing that Messenger takes outside its standard window.
+
+    https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/utility-messages
+    """
+
+    name: Text = Field(description="The template's name, as it was approved.")
+    language: Text | None = Field(
+        None,
+        description="The template's language, as it was approved: en_US. Without one: the shop's locale.",
+    )
+    parameters: tuple[str, ...] = Field(
+        (), description="Values of the body's placeholders in their order; each is a Jinja template."
+    )
+
+
+class MessageSettings(Section):
+    """One message that steps can send by its name."""
+
+    tag: Annotated[str, AfterValidator(_tag), WithJsonSchema({"type": "string", "enum": list(TAGS)})] = Field(
+        "order_update",
+        description="What the message is for: " + "; ".join(f"{tag}: {use}" for tag, use in TAGS.items()) + ".",
+    )
+    text: Text = Field(
+        description="A template file under the templates directory, by its name that ends in .j2, "
+        "or the text itself, as a Jinja template."
+    )
+    limit: (
+        Annotated[
+            Limit,
+            BeforeValidator(_limit),
+            PlainSerializer(str, return_type=str, when_used="json"),
+            WithJsonSchema({"type": "string", "pattern": _LIMIT_PATTERN, "examples": ["1/day"]}),
+        ]
+        | None
+    ) = Field(
+        None,
+        description="How many messages of this tag a shopper gets per hour, day or week outside Messenger's "
+        "standard window: 1/day. Without one there is no limit.",
+    )
+    on_limit: Literal["hold", "drop"] = Field(
+        "hold",
+        description="What becomes of a message over the limit: hold keeps it, drop gives it up.",
+    )
+    utility_template: UtilityTemplateSettings | None = Field(
+        None,
+        description="The approved template to use outside Messenger's standard window. Without one such a "
+        "message is held or dropped.",
+    )

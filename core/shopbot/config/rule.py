@@ -1,0 +1,107 @@
+"""`rules:` in shopbot.yaml: which event leads to which steps."""
+
+import re
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from shopbot.config.expected import expected
+from shopbot.config.problem import suggest
+from shopbot.config.section import Name, OneOrMany, Section, Text
+from shopbot.config.topics import KNOWN_TOPICS, TOPIC_PATTERN
+
+
+class Step(NamedTuple):
+    """One step of a rule."""
+
+    name: str
+    setting: object
+    """What stands behind the name: "order_confirmation" in `send_message: order_confirmation`. None for a
+    bare name."""
+
+
+def _topic(value: str) -> str:
+    if not re.fullmatch(TOPIC_PATTERN, value):
+        raise expected("a topic such as orders/paid or messenger/message", suggest(value, KNOWN_TOPICS))
+    return value
+
+
+def _regular_expression(value: str) -> str:
+    try:
+        re.compile(value)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise expected("a regular expression", f": {error}") from error
+    return value
+
+
+def _step(value: object) -> object:
+    if isinstance(value, str) and value.strip():
+        return value
+    if isinstance(value, dict) and len(value) == 1:
+        return value
+    hint = ""
+    if isinstance(value, dict) and value:
+        hint = f" with {len(value)} keys; start each step with '- '"
+    raise expected("a step: a name, or one 'name: setting'", hint, text=False)
+
+
+_Topic = Annotated[str, AfterValidator(_topic), WithJsonSchema({"type": "string", "pattern": TOPIC_PATTERN})]
+_RegularExpression = Annotated[str, AfterValidator(_regular_expression)]
+_OneStep = Annotated[
+    str | dict[str, object],
+    BeforeValidator(_step),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "object", "minProperties": 1, "maxProperties": 1}]}),
+]
+
+
+class WhenSettings(Section):
+    """What must be true of the event; everything that is given must hold. A list means any of its values."""
+
+    financial_status: OneOrMany[Text] | None = Field(
+        None,
+        description="The order's payment: pending, authorized, partially_paid, paid, partially_refunded, "
+        "refunded, voided or expired.",
+    )
+    fulfillment_status: OneOrMany[Text] | None = Field(
+        None, description="The order's delivery: unfulfilled, partial, fulfilled or restocked."
+    )
+    source_name: OneOrMany[Text] | None = Field(
+        None,
+        description="Where the order was made: web, pos, shopify_draft_order or an app's number, in quotes.",
+    )
+    cancelled: bool | None = Field(None, description="Whether the order is cancelled.")
+    test: bool | None = Field(None, description="Whether it is a test order, made with a test payment.")
+    text_matches: OneOrMany[_RegularExpression] | None = Field(
+        None,
+        description="Regular expressions, searched in what the shopper wrote, whatever the case of letters; "
+        "only for Messenger events.",
+    )
+
+
+class RuleSettings(Section):
+    """One rule: an event that matches `on`, `when` and `if` runs the steps in their order."""
+
+    name: Name = Field(description="The rule's name in the journal and in claims. Renaming it makes a new rule.")
+    on: Annotated[OneOrMany[_Topic], Field(min_length=1)] = Field(
+        description="The topics that the rule looks at: orders/paid, or a list of them."
+    )
+    when: WhenSettings = Field(WhenSettings(), description="What must be true of the event.")
+    condition: Text | None = Field(
+        None,
+        alias="if",
+        description="A Jinja expression without braces that must be true: order.total.amount > 50.",
+    )
+    once_per: Literal["order", "event"] = Field(
+        "event",
+        description="order: the rule runs once for an order, whatever brings it; event: once for each event.",
+    )
+    steps: Annotated[tuple[_OneStep, ...], Field(min_length=1)] = Field(
+        description="What is done, in this order: step names, or 'name: setting' where a step takes one."
+    )
+
+    @property
+    def plan(self) -> tuple[Step, ...]:
+        """The steps in their order, each with its name and its setting."""
+        return tuple(
+            Step(step, None) if isinstance(step, str) else Step(*next(iter(step.items()))) for step in self.steps
+        )

@@ -1,0 +1,90 @@
+"""What the parts of shopbot.yaml have in common: a base model and a few annotated types."""
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from shopbot.config.expected import expected
+
+NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
+"""Names that appear in keys of the store, in metrics and on the command line."""
+
+_NAME = re.compile(NAME_PATTERN)
+
+Item = TypeVar("Item")
+
+
+class Section(BaseModel):
+    """A part of shopbot.yaml: immutable, without unknown keys, and silent about its input in errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def as_list(value: object) -> object:
+    """Let a single value stand for a list of one."""
+    return value if value is None or isinstance(value, list | tuple | dict) else [value]
+
+
+class _OneOrManySchema:
+    """Tells editors that a single value stands for a list of one."""
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        several = handler(core_schema)
+        return {"anyOf": [several["items"], {**several, "uniqueItems": True}]}
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise expected("a name of lower-case letters, digits and '_' that starts with a letter")
+    return value
+
+
+def _no_boolean(value: object) -> object:
+    if isinstance(value, bool):
+        raise expected("a number", text=False)
+    return value
+
+
+def _filled(value: str) -> str:
+    if not value.strip():
+        raise expected("a text that is not empty")
+    return value
+
+
+def _distinct(values: tuple[Item, ...]) -> tuple[Item, ...]:
+    if len(set(values)) < len(values):
+        raise expected("a list without repetitions", text=False)
+    return values
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Write alternatives for people: `'a', 'b' or 'c'`."""
+    *most, last = [repr(name) for name in names]
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
+"""A name that the merchant chooses: `order_confirmation`."""
+
+Text = Annotated[str, AfterValidator(_filled), WithJsonSchema({"type": "string", "pattern": r"\S"})]
+"""A text that says something."""
+
+OneOrMany = Annotated[tuple[Item, ...], BeforeValidator(as_list), AfterValidator(_distinct), _OneOrManySchema()]
+"""One value or a list of them, in YAML; always a tuple in Python."""
+
+WholeNumber = Annotated[int, BeforeValidator(_no_boolean)]
+"""An int that YAML's `yes` does not turn into 1."""
+
+Number = Annotated[float, BeforeValidator(_no_boolean)]
+"""A float that YAML's `yes` does not turn into 1."""

@@ -1,0 +1,183 @@
+"""The whole of shopbot.yaml as immutable values, with every default in one place."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import InitErrorDetails
+
+from shopbot.config.duration import PositiveDuration
+from shopbot.config.expected import expected
+from shopbot.config.message import Limit, MessageSettings, UtilityTemplateSettings
+from shopbot.config.plugin_entry import PLUGIN_LISTS, PluginEntry
+from shopbot.config.rule import RuleSettings, Step, WhenSettings
+from shopbot.config.section import Name, Number, Section, WholeNumber
+from shopbot.config.shop import DeliverySettings, ShopSettings
+from shopbot.config.store_address import StoreAddress
+
+__all__ = [
+    "PLUGIN_LISTS",
+    "DeliverySettings",
+    "Limit",
+    "LogSettings",
+    "MessageSettings",
+    "PluginEntry",
+    "RetrySettings",
+    "RuleSettings",
+    "Settings",
+    "ShopSettings",
+    "Step",
+    "StoreAddress",
+    "TtlSettings",
+    "UtilityTemplateSettings",
+    "WebSettings",
+    "WhenSettings",
+    "WorkerSettings",
+]
+
+_SHORTEST_KEY = 16
+
+
+class TtlSettings(Section):
+    """How long the store keeps things."""
+
+    checkout_token: PositiveDuration = Field(
+        timedelta(hours=24), description="How long a shopper's latest checkout token is kept."
+    )
+    checkout_token_lookup: PositiveDuration = Field(
+        timedelta(hours=24), description="How long a checkout token leads back to its shopper."
+    )
+    order_reference: PositiveDuration = Field(
+        timedelta(days=365), description="How long a shopper can ask for an order."
+    )
+    webhook_id: PositiveDuration = Field(
+        timedelta(hours=48),
+        description="How long a delivery is remembered, to know a repetition.",
+    )
+    journal: PositiveDuration = Field(
+        timedelta(days=30), description="How long it can be looked up what happened to an order."
+    )
+    cart: PositiveDuration = Field(timedelta(days=30), description="How long a cart is kept after its last change.")
+
+
+class RetrySettings(Section):
+    """When failed work is tried again: after first, first x factor, and so on, up to max."""
+
+    attempts: Annotated[WholeNumber, Field(ge=1, le=100)] = Field(
+        8, description="Attempts in all, the first included; then the event becomes a dead letter."
+    )
+    first: PositiveDuration = Field(timedelta(seconds=2), description="The wait before the second attempt.")
+    factor: Annotated[Number, Field(ge=1, le=100, allow_inf_nan=False)] = Field(
+        4.0, description="How many times longer each wait is than the one before."
+    )
+    max: PositiveDuration = Field(timedelta(hours=1), description="The longest wait.")
+
+    @field_validator("max")
+    @classmethod
+    def _not_below_first(cls, value: timedelta, info: ValidationInfo) -> timedelta:
+        if value < info.data.get("first", value):
+            raise expected("a wait that is not shorter than 'first'", text=False)
+        return value
+
+
+def _key(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < _SHORTEST_KEY:
+        raise expected(f"a key of at least {_SHORTEST_KEY} characters", text=False)
+    return value
+
+
+class WebSettings(Section):
+    """Limits and keys of the HTTP server."""
+
+    max_body_bytes: Annotated[WholeNumber, Field(ge=1024, le=100_000_000)] = Field(
+        5_000_000, description="The largest request body, in bytes; a larger one is answered 413."
+    )
+    request_time_limit: PositiveDuration = Field(
+        timedelta(seconds=5), description="How long a request may take before it is given up."
+    )
+    api_keys: tuple[Annotated[SecretStr, AfterValidator(_key)], ...] = Field(
+        (),
+        description="Bearer keys of the checkout and cart API, several during rotation; none: it is off.",
+    )
+
+
+class WorkerSettings(Section):
+    """How events are worked on."""
+
+    concurrency: Annotated[WholeNumber, Field(ge=1, le=10_000)] = Field(
+        64, description="Events that one process works on at the same time."
+    )
+    lease: PositiveDuration = Field(
+        timedelta(seconds=30),
+        description="How long an event belongs to a process that gives no sign of life.",
+    )
+
+
+class LogSettings(Section):
+    """What is logged, and how it looks."""
+
+    format: Literal["auto", "json", "console"] = Field(
+        "auto", description="json for machines, console for people; auto: console on a terminal, else json."
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least important line shown.")
+
+
+def _names_differ(rules: tuple[RuleSettings, ...]) -> tuple[RuleSettings, ...]:
+    errors: list[InitErrorDetails] = []
+    seen: dict[str, int] = {}
+    for index, rule in enumerate(rules):
+        first = seen.setdefault(rule.name, index)
+        if first != index:
+            kind = expected("a name of its own", f": rules[{first}] has the same", text=False)
+            errors.append(InitErrorDetails(type=kind, loc=(index, "name"), input=rule.name))
+    if errors:
+        raise ValidationError.from_exception_data("rules", errors, hide_input=True)
+    return rules
+
+
+_Plugins = tuple[PluginEntry, ...]
+
+
+class Settings(Section):
+    """Everything that shopbot.yaml can say."""
+
+    shop: ShopSettings = Field(description="The shop that shopbot works for.")
+    store: StoreAddress = Field(
+        StoreAddress("embedded"),
+        description="Where the state lives: embedded, or the URL of a Valkey or Redis server "
+        "(redis://host:6379/0, rediss://, unix://).",
+    )
+    data_dir: Path = Field(
+        Path("data"),
+        description="Where the embedded store keeps its files; relative to this file's directory.",
+    )
+    plugins_dir: Path = Field(
+        Path("plugins.d"), description="Where the shop's own plugins lie; relative to this file's directory."
+    )
+    templates_dir: Path = Field(
+        Path("templates"), description="Where message templates lie; relative to this file's directory."
+    )
+    verify: _Plugins = Field((), description="Who checks the signature of a request; the first that knows it decides.")
+    resolvers: _Plugins = Field((), description="Who finds the shopper of an order; the first answer wins.")
+    carts: _Plugins = Field((), description="The shopper's carts; each one is cleared.")
+    senders: _Plugins = Field((), description="Who sends messages; the first that can take one sends it.")
+    pollers: _Plugins = Field((), description="Who looks for orders whose webhook was lost.")
+    checkouts: _Plugins = Field((), description="Who makes checkout links; the first answer wins.")
+    plugins: _Plugins = Field((), description="All other plugins: steps, template filters, observers.")
+    ttl: TtlSettings = Field(TtlSettings(), description="How long the store keeps things.")
+    retry: RetrySettings = Field(RetrySettings(), description="When failed work is tried again.")
+    web: WebSettings = Field(WebSettings(), description="Limits and keys of the HTTP server.")
+    worker: WorkerSettings = Field(WorkerSettings(), description="How events are worked on.")
+    log: LogSettings = Field(LogSettings(), description="What is logged, and how it looks.")
+    rules: Annotated[tuple[RuleSettings, ...], AfterValidator(_names_differ)] = Field(
+        (), description="Which event leads to which steps."
+    )
+    messages: dict[Name, MessageSettings] = Field(
+        default_factory=dict, description="The messages that steps send, by name."
+    )
+
+    def in_directory(self, directory: Path) -> Self:
+        """Give the same settings with relative directories starting at *directory*."""
+        names = ("data_dir", "plugins_dir", "templates_dir")
+        return self.model_copy(update={name: directory / getattr(self, name) for name in names})

@@ -1,0 +1,117 @@
+"""`shop:` in shopbot.yaml: who the shop is, and how it writes dates and money."""
+
+import contextlib
+import re
+import zoneinfo
+from typing import Annotated
+
+import babel
+import holidays
+from babel import localedata
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
+from pydantic_core.core_schema import ValidationInfo
+
+from shopbot.config.expected import expected
+from shopbot.config.problem import suggest
+from shopbot.config.section import Section, Text, WholeNumber
+
+_SUFFIX = ".myshopify.com"
+_DOMAIN_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}\.myshopify\.com$"
+_DOMAIN = re.compile(_DOMAIN_PATTERN)
+_LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
+
+
+def _domain(value: str) -> str:
+    if _DOMAIN.fullmatch(value):
+        return value
+    what = f"the shop's own hostname in lower case, such as acme{_SUFFIX}"
+    bare = value.strip().lower().removeprefix("https://").removeprefix("http://").split("/")[0]
+    for candidate in (bare, bare + _SUFFIX):
+        if _DOMAIN.fullmatch(candidate):
+            raise expected(what, suggest_exactly(candidate))
+    raise expected(what, "; the admin shows it under Settings, Domains")
+
+
+def suggest_exactly(word: str) -> str:
+    """Give the ending of a message that proposes *word*."""
+    return f"; did you mean {word!r}?"
+
+
+def _locale(value: str) -> str:
+    name = value.replace("-", "_")
+    if _LOCALE.fullmatch(value):
+        with contextlib.suppress(ValueError, babel.UnknownLocaleError):
+            return str(babel.Locale.parse(name))
+    raise expected("a locale such as en, de or pt_BR", suggest(name, localedata.locale_identifiers()))
+
+
+def _timezone(value: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError) as error:
+        # ZoneInfo raises OSError for a directory such as `Europe`.
+        zones = zoneinfo.available_timezones()
+        city = value.strip().replace(" ", "_").lower()
+        cities = sorted(zone for zone in zones if zone.lower().rsplit("/", 1)[-1] == city)
+        hint = suggest_exactly(cities[0]) if cities else suggest(value, zones)
+        raise expected("a time zone such as Europe/Berlin or UTC", hint) from error
+    return value
+
+
+def _country(value: str) -> str:
+    known = holidays.list_supported_countries(include_aliases=False)
+    if value in known:
+        return value
+    hint = suggest_exactly(value.upper()) if value.upper() in known else ""
+    raise expected("a country whose holidays are known, as two capital letters such as DE or US", hint)
+
+
+class DeliverySettings(Section):
+    """How the estimated delivery date is counted."""
+
+    business_days: Annotated[WholeNumber, Field(ge=0, le=365)] = Field(
+        3, description="Business days from the order to its delivery; Saturdays and Sundays do not count."
+    )
+    country: Annotated[str, AfterValidator(_country)] | None = Field(
+        None,
+        description="The country whose public holidays do not count, as its ISO 3166 code: DE. "
+        "Without one only weekends are left out.",
+    )
+    subdivision: str | None = Field(
+        None,
+        validate_default=False,
+        description="The state or region whose own holidays do not count either, as its ISO 3166-2 code "
+        "without the country: BY.",
+    )
+
+    @field_validator("subdivision")
+    @classmethod
+    def _of_the_country(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None or "country" not in info.data:  # the country has its own problem
+            return value
+        country = info.data["country"]
+        if country is None:
+            raise expected("a country beside the subdivision", text=False)
+        known = holidays.list_supported_countries(include_aliases=True)[country]
+        if value not in known:
+            what = f"a subdivision of {country}" if known else f"no subdivision: none is known for {country}"
+            raise expected(what, suggest(value, known) or (f"; known: {', '.join(known)}" if known else ""))
+        return value
+
+
+class ShopSettings(Section):
+    """The shop that shopbot works for."""
+
+    domain: Annotated[
+        str,
+        AfterValidator(_domain),
+        WithJsonSchema({"type": "string", "pattern": rf"{_DOMAIN_PATTERN}|\$\{{", "examples": [f"acme{_SUFFIX}"]}),
+    ] = Field(description="The shop's own hostname, which webhooks name: acme.myshopify.com.")
+    name: Text = Field(description="What messages call the shop.")
+    locale: Annotated[str, AfterValidator(_locale)] = Field(
+        "en", description="Language and region of messages, dates and money: en, de, pt_BR."
+    )
+    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
+        "UTC", description="Time zone of dates in messages and of daily limits: Europe/Berlin."
+    )
+    delivery: DeliverySettings = Field(DeliverySettings(), description="How the estimated delivery date is counted.")

@@ -1,0 +1,54 @@
+"""Where the state lives: `embedded`, or the URL of a server, whose password is never shown."""
+
+import re
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, GetJsonSchemaHandler, Secret
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from shopbot.config.expected import expected
+
+EMBEDDED = "embedded"
+SCHEMES = ("redis", "rediss", "unix")
+
+_PATTERN = r"^(embedded|rediss?://.+|unix://.+|.*\$\{.+)$"
+_WHAT = "'embedded' or a URL such as redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/socket"
+_CREDENTIALS = re.compile(r"//[^/]*@")
+
+
+def _address(value: str) -> str:
+    if value == EMBEDDED:
+        return value
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in SCHEMES and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket of an IPv6 address left open
+        usable = False
+        parts = urlsplit("")
+    place = parts.path if parts.scheme == "unix" else parts.hostname
+    if not usable or not place or any(character.isspace() for character in value):
+        raise expected(_WHAT)
+    return value
+
+
+class StoreAddress(Secret[Annotated[str, AfterValidator(_address)]]):
+    """`embedded` or a URL. `get_secret_value()` gives it whole; whatever prints it masks a password."""
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the host starts its own server."""
+        return self.get_secret_value() == EMBEDDED
+
+    def _display(self) -> str:
+        """Give what may be shown: no user, no password, no query."""
+        address, _, query = self.get_secret_value().partition("?")
+        shown = _CREDENTIALS.sub("//***@", address)
+        return shown + "?***" if query else shown
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema: dict[str, Any] = {"type": "string", "pattern": _PATTERN}
+        schema["examples"] = [EMBEDDED, "redis://localhost:6379/0", "${REDIS_URL}"]
+        return schema

@@ -1,0 +1,123 @@
+"""The contract between the host and its plugins: one hookspec per kind of work.
+
+The host never calls these through pluggy's own relay, which asks last-registered first and lets one fault stop the
+rest. It asks in the order of shopbot.yaml, one plugin at a time, with a time limit per call, and isolates faults:
+an exception that a hook does not document is logged under the plugin's name and counts as that plugin's failure.
+A plugin may take any subset of a hook's arguments, by name.
+"""
+
+from collections.abc import Callable, Mapping
+
+import pluggy
+
+from shopbot.plugin import (
+    CartResult,
+    Context,
+    Event,
+    InboundRequest,
+    Order,
+    OutboundMessage,
+    Outcome,
+    Receipt,
+    Resolution,
+    Run,
+    Verified,
+)
+
+hookspec = pluggy.HookspecMarker("shopbot")
+
+
+class HookSpecs:
+    """The hooks. All are `async def` but `verify_request` and `template_filters`, which only compute."""
+
+    @hookspec
+    def verify_request(self, request: InboundRequest) -> Verified | None:  # type: ignore[empty-body]
+        """Say whether *request* really comes from the platform that its route is for.
+
+        Asked for each inbound HTTP request, in the order of `verify:`, until one answers. A plain function, called on
+        the event loop for every webhook: compute, never wait.
+
+        request: headers, untrusted, and the raw body, which is all that a signature may cover.
+
+        Return `Verified`, or None when requests on this route are not yours to judge. Raise `Rejected(status, reason)`
+        to refuse. A request that nobody vouches for is refused, and one whose verifier fails is answered 503, so
+        that the platform sends it again.
+        """
+
+    @hookspec
+    async def resolve_psid(self, order: Order) -> Resolution | None:  # type: ignore[empty-body]
+        """Say which Messenger user placed *order*.
+
+        Asked in the order of `resolvers:`. The first answer that the host may trust wins; an answer whose `trust` the
+        host cannot establish is noted as PSID_NOT_TRUSTED and the next resolver is asked.
+
+        order: from a verified event; every field but `id` may be missing.
+
+        Return a `Resolution`, or None to let the next resolver try. Raise `Retry` for a fault that may pass. Time limit
+        unless `time_limit:` says otherwise: 5 seconds.
+        """
+
+    @hookspec
+    async def clear_cart(self, psid: str, order: Order) -> CartResult:  # type: ignore[empty-body]
+        """Empty the cart that *psid* has paid for with *order*.
+
+        Every backend in `carts:` is asked. Must be safe to repeat. Keep a cart that was changed after
+        `order.created_at`: the shopper is already filling the next one.
+
+        Return what became of the cart. Raise `Retry` for a fault that may pass: the backend is asked again later, and
+        the confirmation does not wait for it. Time limit: 5 seconds.
+        """
+
+    @hookspec
+    async def send_message(self, message: OutboundMessage) -> Receipt | None:  # type: ignore[empty-body]
+        """Send *message* to the shopper, once.
+
+        Asked in the order of `senders:`; the first that does not answer None has sent it. The host has claimed the
+        message for this call alone and stays inside the platform's rules with `message.delivery`.
+
+        message: `claim` must travel with the message where the platform can echo it.
+
+        Return the `Receipt`, or None when you do not serve this message (nothing was sent). Raise `Retry` (nothing was
+        sent, try later), `Refused` (nothing was sent, never will be), `ChannelDown` (nothing can be sent until a person
+        acts) or `InDoubt` (it may have been sent). Any other exception, and the time limit of 60 seconds, counts
+        as `InDoubt`, so that no message is ever sent twice by guessing.
+        """
+
+    @hookspec
+    async def run_step(self, event: Event, run: Run) -> Outcome:  # type: ignore[empty-body]
+        """Run the step that a rule names after this plugin.
+
+        Called for a step of a rule that is the `use:` name (or `name:`) of an entry in `plugins:`. An outcome that is
+        done or skipped is kept and the step is not repeated, but after a crash in mid-step it is: be safe to repeat.
+
+        Return the outcome: done, skipped(reason), deferred(reason) for another attempt, or failed(reason). Raise
+        `Retry` for a fault that may pass. Time limit: 30 seconds.
+        """
+
+    @hookspec
+    def template_filters(self) -> Mapping[str, Callable[..., object]]:  # type: ignore[empty-body]
+        """Name the Jinja2 filters that messages and `if:` expressions may use.
+
+        Called once, when the configuration is loaded or checked; do no I/O. Names that the framework or an earlier
+        plugin has taken are an error.
+        """
+
+    @hookspec
+    async def event_finished(self, event: Event, run: Run) -> None:
+        """Observe that *event* has ended: done, skipped, or given up as a dead letter.
+
+        Called for every plugin that has it, after the outcome is durable; a crash in between loses the call, so build
+        nothing on it that must not be lost. The answer is ignored, faults are logged. Time limit: 5 seconds.
+        """
+
+    @hookspec
+    async def start(self, context: Context) -> None:
+        """Open connections and begin work. The constructor must not: it also runs for `shopbot check`.
+
+        Called once per process before any other asynchronous hook. An exception stops the start, under the plugin's
+        name. Time limit: 30 seconds.
+        """
+
+    @hookspec
+    async def stop(self) -> None:
+        """Release what `start` took. Called once, after all other hooks have ended. Time limit: 10 seconds."""

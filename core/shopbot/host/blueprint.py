@@ -1,0 +1,148 @@
+"""From shopbot.yaml to everything that a host is made of, with all problems at once. Serves `check` and every start."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from shopbot.config.document import Document
+from shopbot.config.loader import read
+from shopbot.config.problem import ConfigError, Problem
+from shopbot.config.settings import Settings
+from shopbot.discovery import PluginError, discover
+from shopbot.hooks import Hooks, PluginInstance
+from shopbot.host.plugin_entries import PluginEntries
+from shopbot.host.rule_entries import RuleEntries
+from shopbot.messages.delivery import DeliveryCalendar
+from shopbot.messages.message import MessageSpec, TemplateSpec
+from shopbot.messages.sandbox import TemplateSandbox
+from shopbot.plugin import Shop
+from shopbot.resources import bundled
+from shopbot.rules.backoff import Backoff
+from shopbot.rules.rule import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """A configuration without problems, ready to become a host. Has done no I/O but reading files."""
+
+    settings: Settings
+    hooks: Hooks
+    sandbox: TemplateSandbox
+    rules: tuple[Rule, ...]
+    messages: Mapping[str, MessageSpec]
+    shop: Shop
+    calendar: DeliveryCalendar
+    backoff: Backoff
+
+    @property
+    def data_dir(self) -> Path:
+        """Where the host keeps its files."""
+        return self.settings.data_dir
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What checking a configuration gave."""
+
+    blueprint: Blueprint | None
+    """None when there is an error among the problems."""
+    problems: tuple[Problem, ...]
+    """Errors and warnings, in the order of the file."""
+
+
+def check_config(path: Path, environ: Mapping[str, str]) -> Checked:
+    """Check a configuration file with everything it names: variables, plugins, their settings, templates."""
+    loaded = read(path, environ)
+    settings = loaded.settings
+    plugins_dir = settings.plugins_dir if settings else path.parent / "plugins.d"
+    entries = PluginEntries(loaded.document, loaded.plugin_entries(), discover(plugins_dir))
+    instances = entries.instances()
+    found, blueprint = list(entries.problems), None
+    if settings is not None:
+        blueprint, more = _build(loaded.document, settings, instances, entries.step_names)
+        found += more
+    problems = tuple(sorted({*loaded.problems, *found}))
+    usable = not any(problem.severity == "error" for problem in problems)
+    return Checked(blueprint if usable else None, problems)
+
+
+def load_blueprint(path: Path, environ: Mapping[str, str]) -> Blueprint:
+    """Check a configuration and give what it makes.
+
+    Raises:
+        ConfigError: it has problems; all of them are in the error.
+    """
+    checked = check_config(path, environ)
+    if checked.blueprint is None:
+        raise ConfigError(checked.problems)
+    return checked.blueprint
+
+
+def _build(
+    document: Document,
+    settings: Settings,
+    instances: Sequence[PluginInstance] | None,
+    step_names: Sequence[str],
+) -> tuple[Blueprint | None, list[Problem]]:
+    problems: list[Problem] = []
+    filters: Mapping[str, Callable[..., object]] = {}
+    if instances is None:
+        # Rules are checked all the same: people want all problems at once.
+        hooks = Hooks([])
+    else:
+        try:
+            hooks = Hooks(instances)
+            filters = hooks.filters()
+        except PluginError as error:
+            return None, [Problem(document.file, None, None, str(error))]
+    sandbox = TemplateSandbox(
+        [settings.templates_dir, bundled("templates")],
+        filters=filters,
+    )
+    shop = Shop(
+        domain=settings.shop.domain,
+        name=settings.shop.name,
+        locale=settings.shop.locale,
+        timezone=ZoneInfo(settings.shop.timezone),
+    )
+    delivery = settings.shop.delivery
+    calendar = DeliveryCalendar(delivery.business_days, shop.timezone, delivery.country, delivery.subdivision)
+    messages = {name: _message(name, settings) for name in settings.messages}
+    rules = RuleEntries(document, settings, sandbox, step_names=step_names)
+    compiled = rules.rules()
+    problems += rules.problems
+    problems += rules.message_problems(messages, shop, calendar, complete=instances is not None)
+    blueprint = Blueprint(
+        settings=settings,
+        hooks=hooks,
+        sandbox=sandbox,
+        rules=compiled,
+        messages=messages,
+        shop=shop,
+        calendar=calendar,
+        backoff=Backoff(
+            attempts=settings.retry.attempts,
+            first_seconds=settings.retry.first.total_seconds(),
+            factor=settings.retry.factor,
+            max_seconds=settings.retry.max.total_seconds(),
+        ),
+    )
+    return blueprint, problems
+
+
+def _message(name: str, settings: Settings) -> MessageSpec:
+    message = settings.messages[name]
+    template = message.utility_template
+    return MessageSpec(
+        name=name,
+        purpose=message.tag,
+        text=message.text,
+        utility_template=TemplateSpec(
+            name=template.name,
+            language=template.language or settings.shop.locale,
+            parameters=template.parameters,
+        )
+        if template
+        else None,
+    )

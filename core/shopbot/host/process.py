@@ -1,0 +1,102 @@
+"""One process of a running host: `python -m shopbot.host.process`, started by the supervisor and by nobody else."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from shopbot.config.problem import ConfigError
+from shopbot.discovery import PluginError
+from shopbot.host.blueprint import Blueprint, load_blueprint
+from shopbot.host.logs import configure_logging
+from shopbot.host.service import serving
+from shopbot.host.shop_host import Role, ShopHost
+from shopbot.store.embedded import url_for
+from shopbot.store.errors import StoreError
+
+EXIT_CANNOT_START = 3
+"""The exit code by which a process says that starting it again would not help."""
+READY = b"ready\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM, or until the supervisor is gone."""
+    parser = argparse.ArgumentParser(prog="shopbot.host.process")
+    parser.add_argument("--listen-fd", type=int, required=True)
+    parser.add_argument("--supervisor-fd", type=int, required=True, help="ends when the supervisor does")
+    parser.add_argument("--ready-fd", type=int, required=True, help="gets one line once requests are answered")
+    parser.add_argument("--role", type=Role, required=True)
+    parser.add_argument("config", type=Path)
+    options = parser.parse_args(arguments)
+    threading.Thread(target=_die_with, args=(options.supervisor_fd,), daemon=True, name="supervisor").start()
+    try:
+        blueprint = load_blueprint(options.config, os.environ)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_CANNOT_START
+    configure_logging(blueprint.settings.log)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run(blueprint, options))
+    except (PluginError, StoreError) as error:
+        structlog.get_logger("shopbot.host").error("cannot_start", error=str(error))
+        return EXIT_CANNOT_START
+    return 0
+
+
+async def _run(blueprint: Blueprint, options: argparse.Namespace) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    web = blueprint.settings.web
+    store = blueprint.settings.store
+    # Not an argument: a URL may hold a password, and arguments are there for all to see.
+    store_url = url_for(blueprint.data_dir) if store.embedded else store.get_secret_value()
+    host = ShopHost(blueprint, store_url=store_url, role=options.role)
+    with socket.socket(fileno=options.listen_fd) as sock:
+        async with serving(
+            [host],
+            sock,
+            role=options.role,
+            max_body_bytes=web.max_body_bytes,
+            request_time_limit_seconds=web.request_time_limit.total_seconds(),
+        ):
+            os.write(options.ready_fd, READY)
+            os.close(options.ready_fd)
+            await _until(stop, host)
+
+
+async def _until(stop: asyncio.Event, host: ShopHost) -> None:
+    """Wait for the signal; a worker that dies of a fault takes the process with it, and the supervisor starts anew."""
+    stopped = asyncio.create_task(stop.wait(), name="signal")
+    working = asyncio.create_task(host.run(), name="host")
+    done, pending = await asyncio.wait([stopped, working], return_when=asyncio.FIRST_COMPLETED)
+    if working in done and working.exception() is None:
+        await stopped  # a process without a worker (`--role web`) only waits for the signal
+    for task in pending - {stopped}:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    if working in done:
+        working.result()
+
+
+def _die_with(supervisor_fd: int) -> None:
+    """End this process at once when the supervisor is gone: its store goes too, and no orphan may take webhooks."""
+    with open(supervisor_fd, "rb", buffering=0) as pipe:
+        pipe.read(1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

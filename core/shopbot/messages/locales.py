@@ -1,0 +1,63 @@
+"""Languages: which ones to try for a shopper, and how Babel knows them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from babel import Locale, UnknownLocaleError, localedata
+
+DEFAULT_LOCALE: Final = "en"
+_TAG: Final = re.compile(
+    r"(?P<language>[A-Za-z]{2,3})"
+    r"(?:[-_](?P<script>[A-Za-z]{4}))?"
+    r"(?:[-_](?P<region>[A-Za-z]{2}|[0-9]{3}))?"
+)
+
+
+def locale_chain(customer_locale: str | None, shop_locale: str | None) -> list[str]:
+    """List the languages to try for a shopper, best first: `de-AT`, `de`, then the shop's own.
+
+    customer_locale: as the order carries it (`de`, `pt-BR`, `pt_BR`), from the shopper's browser and so
+    untrusted; what is no language tag of a known language is left out. None: not known.
+    shop_locale: the shop's own language; None: not known.
+
+    The tags are in their usual spelling (`pt-BR`, `zh-Hant-TW`), each once. Empty when nothing is known.
+    """
+    chain: list[str] = []
+    for tag in (customer_locale, shop_locale):
+        chain += [candidate for candidate in _shorter(tag) if candidate not in chain]
+    return chain
+
+
+def babel_locale(tag: str | None) -> Locale:
+    """Find Babel's data for a language tag: the closest known (`de-XX` → `de`), English for an unknown one."""
+    for candidate in _shorter(tag):
+        try:
+            return Locale.parse(candidate, sep="-")
+        except UnknownLocaleError:
+            continue
+    return Locale.parse(DEFAULT_LOCALE)
+
+
+def _shorter(tag: str | None) -> Iterator[str]:
+    """Spell the tag as usual, then without region, then without script; nothing for an unknown language."""
+    match = _TAG.fullmatch(tag or "")
+    if match is None:
+        return
+    language = match["language"].lower()
+    if not localedata.exists(language) and language not in _RENAMED_LANGUAGES:
+        return
+    script = match["script"].title() if match["script"] else None
+    region = match["region"].upper() if match["region"] else None
+    if script and region:
+        yield f"{language}-{script}-{region}"
+        yield f"{language}-{script}"
+    elif script or region:
+        yield f"{language}-{script or region}"
+    yield language
+
+
+_RENAMED_LANGUAGES: Final = frozenset({"in", "iw", "ji", "sh", "tl", "mo"})
+"""Codes that browsers still send and that Babel reads as their successors (ISO 639 changes)."""

@@ -1,0 +1,193 @@
+"""Messages and `if:` expressions from merchants, compiled once and rendered without risk to the host.
+
+The language is Jinja's (https://jinja.palletsprojects.com/en/stable/templates/) without what a message does not
+need; `template_language` has the list. A template reads plain data and the fields of models, calls macros, filters
+and the methods of texts, and stops at the limits in `template_budget`. There is no I/O while rendering.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from pathlib import Path
+
+from jinja2.environment import Template, TemplateExpression
+
+from shopbot.messages.filters import FORMATTING_KEY, Formatting
+from shopbot.messages.locales import babel_locale
+from shopbot.messages.template_budget import BUDGET_KEY, Budget
+from shopbot.messages.template_environment import MessageEnvironment, TemplateDirectories, checked_source
+from shopbot.messages.template_error import TemplateError, explain
+from shopbot.messages.template_language import TEMPLATE_SUFFIX, check_name, did_you_mean
+from shopbot.messages.template_values import check_length
+
+__all__ = ["CompiledTemplate", "Expression", "TemplateError", "TemplateSandbox"]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledTemplate:
+    """A template, ready to be rendered by the sandbox that compiled it."""
+
+    name: str
+    """The file's name, or the name that `compile_text` was given: where errors are reported."""
+    locale: str | None
+    """The language to write dates and amounts in, which is the text's own; None where it is not known."""
+    template: Template
+
+
+class Expression:
+    """A compiled `if:` expression."""
+
+    def __init__(self, name: str, expression: TemplateExpression) -> None:
+        self._name = name
+        self._expression = expression
+
+    def evaluate(self, context: Mapping[str, object]) -> bool:
+        """Say whether it holds for the names in *context*; raises TemplateError where that cannot be said."""
+        try:
+            return bool(self._expression(_full_context(context, None, UTC)))
+        except Exception as error:
+            raise explain(error, self._name, context) from error
+
+
+class TemplateSandbox:
+    """Compiles and renders templates.
+
+    directories: where template files are, the merchant's own first. What is not there is passed over.
+    filters, tests: from plugins, by name, as Jinja calls them; decorate with `jinja2.pass_context` for the context.
+
+    Files are read when they are compiled, together with those that they include, and then kept: to read them
+    anew, make another sandbox.
+
+    Raises:
+        ValueError: a plugin's filter or test has a name that is taken.
+    """
+
+    def __init__(
+        self,
+        directories: Sequence[Path],
+        *,
+        filters: Mapping[str, Callable[..., object]] | None = None,
+        tests: Mapping[str, Callable[..., object]] | None = None,
+    ) -> None:
+        self._files = TemplateDirectories(directories)
+        self._environment = MessageEnvironment(self._files, filters or {}, tests or {})
+        self._texts: dict[tuple[str, str], CompiledTemplate] = {}
+
+    def compile_text(self, source: str, name: str) -> CompiledTemplate:
+        """Compile a template that stands in the configuration; *name* says where, for errors.
+
+        Raises TemplateError for what cannot be compiled: syntax, an unknown filter, a missing file to include.
+        """
+        known = self._texts.get((name, source))
+        if known is not None:
+            return known
+        try:
+            code = self._environment.compile(checked_source(source, name), name)
+            template = Template.from_code(self._environment, code, self._environment.make_globals(None))
+        except Exception as error:
+            raise explain(error, name, ()) from error
+        self._texts[name, source] = compiled = CompiledTemplate(name, None, template)
+        return compiled
+
+    def compile_file(self, name: str) -> CompiledTemplate:
+        """Compile a file of the template directories, such as `order_confirmation.txt.j2`.
+
+        Raises TemplateError as `compile_text` does, and when there is no such file.
+        """
+        return self._compile_file(name, None)
+
+    def find_localised(self, name: str, locales: Sequence[str]) -> CompiledTemplate:
+        """Compile the file for the first language that has one: for `de`, `order_confirmation.de.txt.j2`.
+
+        name: of the default, without a language. locales: as `locale_chain` lists them, best first; their spelling
+        must be the usual one. The default is taken when none of them has a file. The first directory
+        that has any of these files decides, so that one text of the merchant's replaces all bundled translations.
+
+        The result's `locale` is the best one of the file's language, and the last one, which is the
+        shop's own, for the default. Raises TemplateError as `compile_file` does.
+        """
+        try:
+            candidates = {_localised(check_name(name), locale): locale for locale in locales}
+            found = self._files.find_first([*candidates, name]) or name
+        except ValueError as error:
+            raise TemplateError(str(error), None, name) from error
+        if found not in candidates:
+            return self._compile_file(found, locales[-1] if locales else None)
+        language = candidates[found].partition("-")[0]
+        best = next(locale for locale in locales if locale.partition("-")[0] == language)
+        return self._compile_file(found, best)
+
+    def compile_expression(self, source: str, name: str = "if") -> Expression:
+        """Compile an expression, as it stands behind `if:`; *name* says where, for errors.
+
+        A name or field that does not exist is an error, not false: a misspelt rule must not silently skip orders.
+        Ask for what may be absent with `is defined`, as in `order.customer is not none and event.topic is defined`;
+        a field that exists and is empty is `none`.
+
+        Raises TemplateError for what is no expression.
+        """
+        try:
+            checked_source(source, name)
+            if source.lstrip().startswith(("{{", "{%")):
+                raise TemplateError("an expression stands without {{ }}: order.total.amount > 100", 1, name)
+            compiled = self._environment.compile_expression(source, undefined_to_none=False)
+        except TemplateError:
+            raise
+        except Exception as error:
+            raise explain(error, name, ()) from error
+        return Expression(name, compiled)
+
+    def render(
+        self,
+        template: CompiledTemplate,
+        context: Mapping[str, object],
+        *,
+        locale: str | None = None,
+        timezone: tzinfo = UTC,
+    ) -> str:
+        """Render a template with the names in *context*.
+
+        locale: the language for dates and amounts; None: the template's own, or English where it is not known.
+        timezone: the shop's, for moments. Raises TemplateError for anything that goes wrong.
+        """
+        try:
+            values = _full_context(context, locale or template.locale, timezone)
+            pieces: list[str] = []
+            length = 0
+            for piece in template.template.root_render_func(template.template.new_context(values)):
+                length += len(piece)
+                check_length(length)
+                pieces.append(piece)
+        except Exception as error:
+            raise explain(error, template.name, context) from error
+        return "".join(pieces)
+
+    def _compile_file(self, name: str, locale: str | None) -> CompiledTemplate:
+        try:
+            return CompiledTemplate(name, locale, self._environment.get_template(check_name(name)))
+        except Exception as error:
+            failure = explain(error, name, ())
+            if self._missing(name):
+                suggestion = did_you_mean(name, self._files.list_templates())
+                failure = TemplateError(f"there is no such template{suggestion}", None, name)
+            raise failure from error
+
+    def _missing(self, name: str) -> bool:
+        try:
+            return self._files.find(name) is None
+        except ValueError:
+            return False
+
+
+def _full_context(context: Mapping[str, object], locale: str | None, timezone: tzinfo) -> dict[str, object]:
+    formatting = Formatting(babel_locale(locale), timezone)
+    return {**context, FORMATTING_KEY: formatting, BUDGET_KEY: Budget()}
+
+
+def _localised(name: str, locale: str) -> str:
+    """Put a language into a file's name: `mails/order.txt.j2` → `mails/order.de.txt.j2`."""
+    folder, slash, file = name.rpartition("/")
+    stem, _, suffixes = file.partition(".")
+    return check_name(f"{folder}{slash}{stem}.{locale}.{suffixes or TEMPLATE_SUFFIX[1:]}")

@@ -1,0 +1,1 @@
+"""What flows through shopbot: events, orders, messages and outcomes. Imports nothing else of shopbot."""

@@ -1,0 +1,30 @@
+"""The names of the keys that other parts of a bot share with shopbot."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SharedKeys:
+    """Builds the shared keys' names. `prefix` is empty unless several shops live in one store."""
+
+    prefix: str = ""
+
+    def cart(self, psid: str) -> str:
+        """Name the cart that the bot fills for a shopper (JSON)."""
+        return f"{self.prefix}cart:{psid}"
+
+    def checkout_token(self, psid: str) -> str:
+        """Name the checkout that a shopper has open (its token)."""
+        return f"{self.prefix}checkout_token:{psid}"
+
+    def checkout_token_lookup(self, token: str) -> str:
+        """Name the way back from a checkout or cart token to the shopper (the PSID)."""
+        return f"{self.prefix}checkout_token_lookup:{token}"
+
+    def order_reference(self, psid: str | None, order_id: int) -> str:
+        """Name the reference by which an order is found again (JSON); `unresolved` stands for an unknown PSID."""
+        return f"{self.prefix}order_reference:{psid or 'unresolved'}:{order_id}"
+
+    def order_confirmation(self, psid: str, order_id: int) -> str:
+        """Name the mark that an order's confirmation went out (JSON)."""
+        return f"{self.prefix}order_confirmation:{psid}:{order_id}"

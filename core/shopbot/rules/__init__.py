@@ -1,0 +1,1 @@
+"""Match an event to rules, run their steps, journal each outcome."""

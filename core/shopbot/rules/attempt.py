@@ -1,0 +1,86 @@
+"""One attempt at one event: what is known so far, and the journal it writes."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shopbot.model.event import Event
+from shopbot.model.order import Order
+from shopbot.model.outcome import JournalEntry, Outcome, Status
+from shopbot.model.reason import Reason
+from shopbot.model.run import Run
+
+
+@dataclass(slots=True)
+class Attempt:
+    """The mutable side of an event's processing; lives as long as one attempt."""
+
+    event: Event
+    number: int
+    """1 for the first."""
+    earlier: Sequence[JournalEntry]
+    clock: Callable[[], datetime]
+    payload: object = None
+    order: Order | None = None
+    psid: str | None = None
+    no_psid: Outcome | None = None
+    """Why there is no PSID, once the resolvers were asked in vain."""
+    reference_saved: bool = False
+    """Whether this rule keeps the order: its message is then the order's confirmation."""
+    entries: list[JournalEntry] = field(default_factory=list)
+    _started: float = field(default_factory=time.monotonic)
+
+    def note(self, rule: str, step: str, outcome: Outcome, *, milliseconds: float = 0.0) -> None:
+        """Write one line of the journal."""
+        self.entries.append(
+            JournalEntry(
+                at=self.clock(),
+                attempt=self.number,
+                rule=rule,
+                step=step,
+                status=outcome.status,
+                reason=outcome.reason,
+                detail=outcome.detail,
+                plugin=outcome.plugin,
+                milliseconds=round(milliseconds, 3),
+            )
+        )
+
+    def settled(self, rule: str, step: str, plugin: str | None = None) -> JournalEntry | None:
+        """Find the line by which an earlier attempt finished a step (or one plugin's part of it) for good."""
+        for entry in self.earlier:
+            if (
+                entry.rule == rule
+                and entry.step == step
+                and entry.status in (Status.DONE, Status.SKIPPED)
+                and plugin in (None, entry.plugin)
+            ):
+                return entry
+        return None
+
+    def without_psid(self) -> Outcome:
+        """Say why a step that needs the shopper has nothing to do."""
+        if self.no_psid is not None:
+            return self.no_psid
+        return Outcome.skipped(Reason.PSID_NOT_FOUND, "no step before this one resolves the shopper")
+
+    def view(self, rule: str | None = None, status: Status | None = None) -> Run:
+        """Show plugins what they may see."""
+        return Run(
+            attempt=self.number,
+            rule=rule,
+            order=self.order,
+            psid=self.psid,
+            journal=(*self.earlier, *self.entries),
+            status=status,
+        )
+
+    def context(self) -> Mapping[str, object]:
+        """Give what `if:` expressions may ask about."""
+        return {
+            "order": self.order,
+            "customer": self.order.customer if self.order else None,
+            "event": {"topic": self.event.topic, "source": self.event.source.value},
+            "payload": self.payload,
+        }

@@ -1,0 +1,188 @@
+"""Runs every rule that an event matches, and says what becomes of the event."""
+
+import json
+import random
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from shopbot.messages.sandbox import TemplateError
+from shopbot.model.order import Order, UnreadableOrderError
+from shopbot.model.outcome import Outcome, Status
+from shopbot.model.reason import Reason
+from shopbot.rules.attempt import Attempt
+from shopbot.rules.backoff import Backoff
+from shopbot.rules.rule import Rule, Step
+from shopbot.rules.steps import Steps
+from shopbot.store.claims import Claims, ClaimState
+from shopbot.store.queue import Delivery, Disposition, Settlement
+
+ORDER_TOPICS = frozenset(
+    {
+        "orders/create",
+        "orders/paid",
+        "orders/updated",
+        "orders/cancelled",
+        "orders/fulfilled",
+        "orders/partially_fulfilled",
+    }
+)
+"""Topics whose body is the order itself (`orders/edited` wraps an edit, `orders/delete` has only the id).
+https://shopify.dev/docs/api/admin-graphql/latest/enums/WebhookSubscriptionTopic"""
+
+_CHANNEL_DOWN_SECONDS = 60.0
+"""How long an event waits for a channel that is down before it looks again."""
+
+
+class Engine:
+    """The rules of one host. Holds no state of its own between events."""
+
+    def __init__(
+        self,
+        *,
+        rules: Sequence[Rule],
+        steps: Steps,
+        claims: Claims,
+        backoff: Backoff,
+        clock: Callable[[], datetime],
+        chance: random.Random,
+    ) -> None:
+        self._rules = rules
+        self._steps = steps
+        self._claims = claims
+        self._backoff = backoff
+        self._clock = clock
+        self._chance = chance
+        self._log = structlog.get_logger("shopbot.rules")
+
+    async def process(self, delivery: Delivery) -> tuple[Attempt, Settlement]:
+        """Run one attempt. Faults of the store come out as exceptions: the event then stays with the worker."""
+        attempt = Attempt(
+            event=delivery.event, number=delivery.attempts + 1, earlier=delivery.journal, clock=self._clock
+        )
+        rules = [rule for rule in self._rules if attempt.event.topic in rule.topics]
+        results: list[Outcome] = []
+        unreadable = self._read(attempt)
+        if unreadable is not None and (rules or attempt.payload is None):
+            results.append(unreadable)
+            attempt.note("", "", unreadable)
+        elif not rules:
+            results.append(Outcome.skipped(Reason.NO_RULE))
+            attempt.note("", "", results[0])
+        else:
+            results += [await self._run_rule(attempt, rule) for rule in rules]
+        return attempt, self._settlement(attempt, delivery, results)
+
+    def _read(self, attempt: Attempt) -> Outcome | None:
+        """Parse the body; gives why it cannot be read, or None."""
+        try:
+            attempt.payload = json.loads(attempt.event.body)
+        except (ValueError, RecursionError) as error:
+            return Outcome.failed(Reason.WEBHOOK_PROCESSING_ERROR, f"the body is not JSON: {error}")
+        if attempt.event.topic in ORDER_TOPICS:
+            try:
+                attempt.order = Order.from_payload(attempt.payload)
+            except UnreadableOrderError as error:
+                return Outcome.failed(Reason.WEBHOOK_PROCESSING_ERROR, str(error))
+        return None
+
+    async def _run_rule(self, attempt: Attempt, rule: Rule) -> Outcome:
+        finished = attempt.settled(rule.name, "")
+        if finished is not None:
+            return Outcome(status=finished.status, reason=finished.reason)
+        attempt.no_psid, attempt.psid, attempt.reference_saved = None, None, False
+        started = time.monotonic()
+        result = await self._objection(attempt, rule)
+        if result is None:
+            result = await self._run_steps(attempt, rule)
+        attempt.note(rule.name, "", result, milliseconds=(time.monotonic() - started) * 1000)
+        return result
+
+    async def _objection(self, attempt: Attempt, rule: Rule) -> Outcome | None:
+        """Say why the rule has nothing to do for this event; None when it has."""
+        mismatch = rule.filters.mismatch(attempt.order)
+        if mismatch is not None:
+            return mismatch
+        if rule.condition is not None:
+            try:
+                if not rule.condition.evaluate(attempt.context()):
+                    return Outcome.skipped(Reason.CONDITION_FALSE)
+            except TemplateError as error:
+                return Outcome.failed(Reason.CONDITION_FAILED, str(error))
+        return await self._taken(attempt, rule) if rule.once_per_order else None
+
+    async def _taken(self, attempt: Attempt, rule: Rule) -> Outcome | None:
+        """Say who has the order's message already; None when it is free, or this event's own."""
+        if attempt.order is None:
+            return Outcome.skipped(Reason.NO_ORDER, "`once_per: order` needs an order")
+        claim = await self._claims.look(rule.name, rule.subject(attempt.event, attempt.order))
+        if claim is None or claim.event_id == attempt.event.id:
+            return None
+        if claim.state is ClaimState.SENT:
+            return Outcome.skipped(Reason.ALREADY_CONFIRMED, f"by {claim.event_id}")
+        return Outcome.skipped(Reason.IN_PROGRESS, f"carried by {claim.event_id}")
+
+    async def _run_steps(self, attempt: Attempt, rule: Rule) -> Outcome:
+        pending: Outcome | None = None
+        skipped: Outcome | None = None
+        for step in rule.steps:
+            result = await self._run_step(attempt, rule, step)
+            if result.status is Status.SKIPPED:
+                skipped = skipped or result
+            elif result.status is Status.DEFERRED and result.reason is Reason.CART_CLEAR_FAILED:
+                pending = pending or result  # it is retried alone; the confirmation does not wait
+            elif result.status is not Status.DONE:
+                return result
+        return pending or skipped or Outcome.done()
+
+    async def _run_step(self, attempt: Attempt, rule: Rule, step: Step) -> Outcome:
+        earlier = attempt.settled(rule.name, step.place)
+        if earlier is not None and step.name == "save_order_reference":
+            attempt.reference_saved = True
+        # The shopper is found anew, for the steps that are still to do; a cart step knows its backends' results.
+        if earlier is not None and step.name not in ("resolve_psid", "clear_cart"):
+            return Outcome(status=earlier.status, reason=earlier.reason)
+        started = time.monotonic()
+        outcomes = await self._steps.run(attempt, rule, step)
+        milliseconds = (time.monotonic() - started) * 1000
+        for outcome in outcomes:
+            attempt.note(rule.name, step.place, outcome, milliseconds=milliseconds)
+        return _overall(outcomes)
+
+    def _settlement(self, attempt: Attempt, delivery: Delivery, results: Sequence[Outcome]) -> Settlement:
+        result = _overall(results)
+        disposition, due_at = Disposition.FINISHED, None
+        attempts = delivery.attempts + (0 if result.reason is Reason.CHANNEL_DOWN else 1)
+        if result.status is Status.DEFERRED:
+            if attempts >= self._backoff.attempts:
+                result = Outcome.failed(result.reason or Reason.WEBHOOK_PROCESSING_ERROR, result.detail)
+            else:
+                disposition = Disposition.RETRY
+                due_at = self._clock() + timedelta(seconds=self._wait_seconds(result, attempts))
+        if result.status is Status.FAILED:
+            disposition = Disposition.DEAD
+        return Settlement(
+            disposition=disposition,
+            status=result.status,
+            reason=result.reason,
+            attempts=attempts,
+            journal=attempt.entries,
+            order_id=attempt.order.id if attempt.order else None,
+            due_at=due_at,
+        )
+
+    def _wait_seconds(self, result: Outcome, attempts: int) -> float:
+        if result.reason is Reason.CHANNEL_DOWN:
+            return _CHANNEL_DOWN_SECONDS
+        return max(result.retry_after_seconds or 0.0, self._backoff.seconds(attempts, self._chance))
+
+
+def _overall(outcomes: Sequence[Outcome]) -> Outcome:
+    """Give the one outcome that decides: a failure before a deferral before work done before a skip."""
+    for status in (Status.FAILED, Status.HELD, Status.DEFERRED, Status.DONE, Status.SKIPPED):
+        for outcome in reversed(outcomes):
+            if outcome.status is status:
+                return outcome
+    return Outcome.done()

@@ -1,0 +1,107 @@
+"""Takes events in, durably and once: arrivals of the same moment share one round trip and one fsync."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from shopbot.model.event import Event
+from shopbot.store.connection import script
+from shopbot.store.errors import StoreError
+from shopbot.store.keys import Keys
+
+BATCH_EVENTS = 64
+BATCH_BYTES = 2 * 1024 * 1024
+"""A batch ends here, so that one flood cannot hold up the server or fill its input buffer."""
+
+
+class Inbox:
+    """The door to the event stream of one shop.
+
+    `add` queues an arrival; a task of this object's own writes what is queued, batch after batch: while one batch is
+    on its way to disk, the next one gathers. A caller that goes away does not take its arrival with it.
+    """
+
+    def __init__(self, client: Redis, keys: Keys, *, seen_ttl_seconds: float) -> None:
+        """Prepare the inbox; `start` must run before `add`.
+
+        seen_ttl_seconds: how long the same arrival counts as a duplicate.
+        """
+        self._keys = keys
+        self._seen_ttl_ms = int(seen_ttl_seconds * 1000)
+        self._script = script(client, "add")
+        self._queue: deque[tuple[Event, asyncio.Future[bool]]] = deque()
+        self._wakeup = asyncio.Event()
+        self._closing = False
+        self._writer: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start the writer task on the running loop."""
+        self._writer = asyncio.create_task(self._write(), name="inbox-writer")
+
+    async def stop(self) -> None:
+        """Write what is queued, then end the writer."""
+        self._closing = True
+        self._wakeup.set()
+        if self._writer is not None:
+            await self._writer
+
+    def add(self, event: Event) -> asyncio.Future[bool]:
+        """Take an event in.
+
+        Await the answer: True when the event is new and on disk, False when it was taken in before. Cancelling
+        the wait does not cancel the writing.
+
+        Raises (from the future):
+            StoreError: it could not be stored, or the inbox is stopped; the sender must be told to come again.
+        """
+        accepted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        if self._closing or self._writer is None:
+            accepted.set_exception(StoreError("the inbox is stopped"))
+            return accepted
+        self._queue.append((event, accepted))
+        self._wakeup.set()
+        return accepted
+
+    async def _write(self) -> None:
+        while True:
+            await self._wakeup.wait()
+            self._wakeup.clear()
+            while self._queue:
+                await self._flush(self._next_batch())
+            if self._closing:
+                return
+
+    def _next_batch(self) -> Sequence[tuple[Event, asyncio.Future[bool]]]:
+        batch: list[tuple[Event, asyncio.Future[bool]]] = []
+        size = 0
+        while self._queue and len(batch) < BATCH_EVENTS and size < BATCH_BYTES:
+            batch.append(self._queue.popleft())
+            size += len(batch[-1][0].body)
+        return batch
+
+    async def _flush(self, batch: Sequence[tuple[Event, asyncio.Future[bool]]]) -> None:
+        keys = [self._keys.inbox]
+        args: list[str | bytes | int] = [self._seen_ttl_ms]
+        for event, _ in batch:
+            keys += (self._keys.seen(event.id), self._keys.event(event.id))
+            args += (
+                event.id,
+                event.topic,
+                event.source,
+                int(event.received_at.timestamp() * 1000),
+                event.triggered_at.isoformat() if event.triggered_at else "",
+                event.body,
+            )
+        try:
+            news = await self._script(keys, args)
+        except (RedisError, OSError) as error:
+            for _, accepted in batch:
+                if not accepted.done():
+                    accepted.set_exception(StoreError(f"the event could not be stored: {error}"))
+            return
+        for (_, accepted), new in zip(batch, news, strict=True):
+            if not accepted.done():
+                accepted.set_result(new == 1)

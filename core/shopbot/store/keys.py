@@ -1,0 +1,62 @@
+"""The names of the keys that only shopbot uses. One hash slot per shop, so that scripts work on a cluster."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Builds the names of one shop's internal keys: `shopbot:{<shop domain>}:…`, the braces included."""
+
+    shop: str
+
+    @property
+    def prefix(self) -> str:
+        """Begin every internal key; the braces are the cluster's hash tag."""
+        return f"shopbot:{{{self.shop}}}:"
+
+    @property
+    def inbox(self) -> str:
+        """Name the stream of events that wait for a worker."""
+        return f"{self.prefix}inbox"
+
+    @property
+    def retries(self) -> str:
+        """Name the sorted set of event ids that wait for their next attempt, by due time in ms."""
+        return f"{self.prefix}retries"
+
+    @property
+    def dead(self) -> str:
+        """Name the sorted set of event ids that were given up, by the time in ms."""
+        return f"{self.prefix}dead"
+
+    def seen(self, event_id: str) -> str:
+        """Name the mark that an arrival was taken in; while it lives, the same arrival is a duplicate."""
+        return f"{self.prefix}webhook_id:{event_id}"
+
+    def event(self, event_id: str) -> str:
+        """Name the hash with an event's body, attempts and result."""
+        return f"{self.prefix}event:{event_id}"
+
+    def journal(self, event_id: str) -> str:
+        """Name the list of an event's journal lines (JSON), oldest first."""
+        return f"{self.prefix}journal:{event_id}"
+
+    def claim(self, rule: str, subject: str) -> str:
+        """Name the claim on a rule's message for a subject (`order:1001`): who sends it, and whether it is sent."""
+        return f"{self.prefix}claim:{rule}:{subject}"
+
+    def order_events(self, order_id: int) -> str:
+        """Name the sorted set of ids of all events about an order, by arrival in ms."""
+        return f"{self.prefix}order:{order_id}"
+
+    def consumer(self, name: str) -> str:
+        """Name the sign of life of one worker process."""
+        return f"{self.prefix}consumer:{name}"
+
+    def conversation(self, psid: str) -> str:
+        """Name the record that a shopper has talked to the shop's Page."""
+        return f"{self.prefix}conversation:{psid}"
+
+    def shopper(self, order_id: int) -> str:
+        """Name the trusted PSID of an order, kept so that a retry does not depend on the cart it has cleared."""
+        return f"{self.prefix}shopper:{order_id}"

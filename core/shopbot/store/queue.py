@@ -1,0 +1,207 @@
+"""Hands events to workers and takes them back settled: the consumer side of the inbox."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from shopbot.model.event import Event, Source
+from shopbot.model.outcome import JournalEntry, Status
+from shopbot.model.reason import Reason
+from shopbot.store.connection import script
+from shopbot.store.keys import Keys
+
+GROUP = "workers"
+SIGN_OF_LIFE_SECONDS = 10.0
+"""A worker process that has given no sign of life for this long has lost its events to the others."""
+
+
+class Disposition(StrEnum):
+    """Where an event goes after an attempt."""
+
+    FINISHED = "finished"
+    RETRY = "retry"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An event in a worker's hands."""
+
+    stream_id: str
+    event: Event
+    attempts: int
+    """Attempts that ended before this one."""
+    journal: tuple[JournalEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How an attempt at an event ended."""
+
+    disposition: Disposition
+    status: Status
+    reason: Reason | None
+    attempts: int
+    journal: Sequence[JournalEntry]
+    """The attempt's new lines."""
+    order_id: int | None = None
+    due_at: datetime | None = None
+    """With RETRY: when to try again."""
+
+
+class Queue:
+    """The consumer group's end of one shop's inbox, for one worker process."""
+
+    def __init__(
+        self, client: Redis, blocking: Redis, keys: Keys, *, consumer: str, journal_ttl_seconds: float
+    ) -> None:
+        """Prepare the queue.
+
+        blocking: a client of its own for the read that waits, without retries of its own: entries whose delivery was
+            lost with the connection are found again by `unsettled`.
+        consumer: unique to this process and run.
+        journal_ttl_seconds: how long a finished event can be looked at.
+        """
+        self._client = client
+        self._blocking = blocking
+        self._keys = keys
+        self.consumer = consumer
+        self._journal_ttl_ms = int(journal_ttl_seconds * 1000)
+        self._settle = script(client, "settle")
+        self._promote = script(client, "promote")
+
+    async def open(self) -> None:
+        """Create the group where there is none; it begins with the oldest event."""
+        try:
+            await self._client.xgroup_create(self._keys.inbox, GROUP, id="0", mkstream=True)
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+
+    async def read(self, count: int, *, wait_seconds: float) -> Sequence[Delivery]:
+        """Take up to *count* new events, waiting for the first one."""
+        answer = await self._blocking.xreadgroup(
+            GROUP, self.consumer, {self._keys.inbox: ">"}, count=count, block=int(wait_seconds * 1000)
+        )
+        return await self._load(_entries(answer))
+
+    async def unsettled(self) -> Sequence[Delivery]:
+        """Give every event that this consumer was handed and has not settled."""
+        answer = await self._client.xreadgroup(GROUP, self.consumer, {self._keys.inbox: "0"})
+        return await self._load(_entries(answer))
+
+    async def sign_of_life(self) -> None:
+        """Say that this process lives; others leave its events alone."""
+        await self._client.set(self._keys.consumer(self.consumer), "alive", px=int(SIGN_OF_LIFE_SECONDS * 1000))
+
+    async def take_over(self, count: int) -> Sequence[Delivery]:
+        """Take up to *count* events of processes that give no sign of life any more, and forget those processes."""
+        taken: list[tuple[str, str]] = []
+        for info in await self._client.xinfo_consumers(self._keys.inbox, GROUP):
+            name = _text(info["name"])
+            if name == self.consumer or await self._client.exists(self._keys.consumer(name)):
+                continue
+            pending = await self._client.xpending_range(
+                self._keys.inbox, GROUP, min="-", max="+", count=count - len(taken), consumername=name
+            )
+            if pending:
+                # Only entries that nobody else has taken meanwhile: their idle time would be near zero.
+                claimed = await self._client.xclaim(
+                    self._keys.inbox,
+                    GROUP,
+                    self.consumer,
+                    min_idle_time=min(int(entry["time_since_delivered"]) for entry in pending),
+                    message_ids=[entry["message_id"] for entry in pending],
+                )
+                taken += _pairs(claimed)
+            elif info["pending"] == 0:
+                await self._client.xgroup_delconsumer(self._keys.inbox, GROUP, name)
+            if len(taken) >= count:
+                break
+        return await self._load(taken)
+
+    async def promote(self, now: datetime, limit: int = 200) -> int:
+        """Put up to *limit* events whose next attempt is due back into the inbox; gives how many."""
+        moved: int = await self._promote([self._keys.retries, self._keys.inbox], [_milliseconds(now), limit])
+        return moved
+
+    async def settle(self, delivery: Delivery, settlement: Settlement, now: datetime) -> bool:
+        """End an attempt; False when another worker has settled the event meanwhile and nothing was changed."""
+        keys, event_id = self._keys, delivery.event.id
+        event_key = keys.event(event_id)
+        index = event_key if settlement.order_id is None else keys.order_events(settlement.order_id)
+        settled = await self._settle(
+            [keys.inbox, event_key, keys.journal(event_id), keys.retries, keys.dead, index],
+            [
+                GROUP,
+                delivery.stream_id,
+                event_id,
+                settlement.disposition,
+                _milliseconds(now),
+                _milliseconds(settlement.due_at or now),
+                self._journal_ttl_ms,
+                settlement.attempts,
+                settlement.status,
+                settlement.reason or "",
+                *[entry.model_dump_json(exclude_defaults=True) for entry in settlement.journal],
+            ],
+        )
+        return bool(settled == 1)
+
+    async def _load(self, entries: Iterable[tuple[str, str]]) -> Sequence[Delivery]:
+        wanted = list(entries)
+        if not wanted:
+            return []
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for _, event_id in wanted:
+                pipeline.hgetall(self._keys.event(event_id))
+                pipeline.lrange(self._keys.journal(event_id), 0, -1)
+            answers = await pipeline.execute()
+        return [
+            _delivery(stream_id, event_id, answers[2 * i], answers[2 * i + 1])
+            for i, (stream_id, event_id) in enumerate(wanted)
+        ]
+
+
+def _delivery(stream_id: str, event_id: str, fields: dict[bytes, bytes], journal: list[bytes]) -> Delivery:
+    triggered_at = fields.get(b"triggered_at", b"").decode()
+    return Delivery(
+        stream_id=stream_id,
+        event=Event(
+            id=event_id,
+            topic=fields.get(b"topic", b"").decode(),
+            source=Source(fields.get(b"source", b"webhook").decode()),
+            received_at=datetime.fromtimestamp(int(fields.get(b"received_ms", b"0")) / 1000, UTC),
+            triggered_at=datetime.fromisoformat(triggered_at) if triggered_at else None,
+            body=fields.get(b"body", b""),
+        ),
+        attempts=int(fields.get(b"attempts", b"0")),
+        journal=tuple(JournalEntry.model_validate_json(line) for line in journal),
+    )
+
+
+def _entries(answer: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - redis-py does not type stream answers
+    """Read XREADGROUP's answer, a list under RESP2 and a mapping under RESP3, as (stream id, event id) pairs."""
+    if not answer:
+        return []
+    if isinstance(answer, dict):
+        return [pair for batches in answer.values() for batch in batches for pair in _pairs(batch)]
+    return [pair for _, batch in answer for pair in _pairs(batch)]
+
+
+def _pairs(batch: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - likewise
+    # An entry that was deleted while pending comes back without fields: there is nothing to do for it.
+    return [(_text(stream_id), _text(fields[b"id"])) for stream_id, fields in batch if fields]
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

@@ -1,0 +1,1 @@
+"""The HTTP side: webhooks, health, and what else the host answers."""

@@ -1,0 +1,56 @@
+"""Builds the Sanic application of a host."""
+
+import math
+import secrets
+from collections.abc import Mapping
+
+import structlog
+from sanic import HTTPResponse, Request, Sanic
+from sanic.exceptions import SanicException
+from sanic.response import json
+
+from shopbot.web.health import Check, Health
+from shopbot.web.shopify import ShopifyWebhooks, WebhookTarget
+
+_HEADERS_TIME_LIMIT_SECONDS = 5
+_KEEP_ALIVE_SECONDS = 75
+
+
+def create_app(
+    *,
+    shops: Mapping[str, WebhookTarget],
+    checks: Mapping[str, Check],
+    max_body_bytes: int,
+    request_time_limit_seconds: float,
+    webhooks: bool = True,
+) -> Sanic:  # type: ignore[type-arg]
+    """Make the application; starting and stopping what stands behind it is the host's business.
+
+    webhooks: False for a process that only works (`--role worker`): it answers health checks alone.
+    """
+    # The name is unique because Sanic keeps a registry of names for the whole process.
+    app = Sanic(f"shopbot-{secrets.token_hex(4)}", configure_logging=False, env_prefix="SHOPBOT_SANIC_")
+    app.config.REQUEST_MAX_SIZE = max_body_bytes
+    app.config.REQUEST_TIMEOUT = _HEADERS_TIME_LIMIT_SECONDS
+    app.config.RESPONSE_TIMEOUT = math.ceil(request_time_limit_seconds)
+    app.config.KEEP_ALIVE_TIMEOUT = _KEEP_ALIVE_SECONDS
+    app.config.ACCESS_LOG = False
+    app.config.FALLBACK_ERROR_FORMAT = "json"
+    app.config.MOTD = False
+    health = Health(checks)
+    app.add_route(health.alive, "/healthz", methods=["GET"], name="healthz")
+    app.add_route(health.ready, "/readyz", methods=["GET"], name="readyz")
+    if webhooks:
+        app.add_route(ShopifyWebhooks(shops), "/webhooks/shopify", methods=["POST"], name="shopify")
+    app.error_handler.add(Exception, _answer_error)
+    return app
+
+
+def _answer_error(request: Request, exception: Exception) -> HTTPResponse:
+    """Answer in JSON without a traceback; what is not the client's fault is logged."""
+    if isinstance(exception, SanicException):
+        return json({"error": str(exception)}, status=exception.status_code)
+    structlog.get_logger("shopbot.web").error(
+        "request_failed", path=request.path, error=repr(exception), exc_info=exception
+    )
+    return json({"error": "internal error"}, status=500)

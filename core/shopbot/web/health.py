@@ -1,0 +1,33 @@
+"""`GET /healthz` (the process answers) and `GET /readyz` (it is fit for work)."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from sanic import Request
+from sanic.response import HTTPResponse, json
+
+Check = Callable[[], Awaitable[str | None]]
+"""Gives None when all is well, else what is wrong, for an operator."""
+
+
+class Health:
+    """The handlers of the two health routes."""
+
+    def __init__(self, checks: Mapping[str, Check]) -> None:
+        """Answer /readyz by these checks, by name."""
+        self._checks = checks
+
+    async def alive(self, _request: Request) -> HTTPResponse:
+        """Answer 200 while the event loop turns."""
+        return json({"status": "alive"})
+
+    async def ready(self, _request: Request) -> HTTPResponse:
+        """Answer 200 when every check passes, else 503; the body names each."""
+        results = {name: await check() for name, check in self._checks.items()}
+        fit = all(problem is None for problem in results.values())
+        return json(
+            {
+                "status": "ready" if fit else "not ready",
+                "checks": {name: problem or "ok" for name, problem in results.items()},
+            },
+            status=200 if fit else 503,
+        )

@@ -1,0 +1,198 @@
+"""The loop that brings events to rules: bounded, supervised, and never ahead of what is durable."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+import structlog
+from redis.exceptions import RedisError
+
+from shopbot.hooks import Hooks, PluginFailedError
+from shopbot.model.outcome import Status
+from shopbot.model.reason import Reason
+from shopbot.rules.attempt import Attempt
+from shopbot.rules.engine import Engine
+from shopbot.store.queue import SIGN_OF_LIFE_SECONDS, Delivery, Disposition, Queue, Settlement
+
+_READ_WAIT_SECONDS = 1.0
+_PROMOTE_EVERY_SECONDS = 0.5
+_SHUTDOWN_LOOK_SECONDS = 0.1
+_PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+"""Waits while the store is away, the last one over and over."""
+
+
+class Worker:
+    """Works off one shop's inbox in one process."""
+
+    def __init__(
+        self,
+        *,
+        queue: Queue,
+        engine: Engine,
+        hooks: Hooks,
+        clock: Callable[[], datetime],
+        concurrency: int,
+    ) -> None:
+        """Prepare the worker; `run` does the work.
+
+        concurrency: how many events are worked on at a time.
+        """
+        self._queue = queue
+        self._engine = engine
+        self._hooks = hooks
+        self._clock = clock
+        self._concurrency = concurrency
+        self._free = asyncio.Semaphore(concurrency)
+        self._in_hand: dict[str, asyncio.Task[None]] = {}
+        self._stopping = asyncio.Event()
+        self._log = structlog.get_logger("shopbot.worker")
+
+    def stop(self) -> None:
+        """Take no more events; `run` returns once those in hand are settled."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Work until `stop` is called."""
+        await self._persist(self._queue.open)
+        await self._persist(self._queue.sign_of_life)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._every(SIGN_OF_LIFE_SECONDS / 4, self._queue.sign_of_life))
+            tasks.create_task(self._every(SIGN_OF_LIFE_SECONDS / 4, lambda: self._take_over(tasks)))
+            tasks.create_task(self._every(_PROMOTE_EVERY_SECONDS, self._promote))
+            tasks.create_task(self._read(tasks))
+
+    async def _read(self, tasks: asyncio.TaskGroup) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            await self._free.acquire()
+            self._free.release()
+            room = self._concurrency - len(self._in_hand)
+            try:
+                if failures:
+                    # Entries whose delivery was lost with the connection are still ours.
+                    self._begin(tasks, await self._queue.unsettled())
+                    room = max(1, self._concurrency - len(self._in_hand))
+                deliveries = await self._queue.read(room, wait_seconds=_READ_WAIT_SECONDS)
+            except (RedisError, OSError) as error:
+                await self._pause(failures, error)
+                failures += 1
+            else:
+                failures = 0
+                self._begin(tasks, deliveries)
+
+    def _begin(self, tasks: asyncio.TaskGroup, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            if delivery.stream_id not in self._in_hand:
+                name = f"event {delivery.event.id}"
+                self._in_hand[delivery.stream_id] = tasks.create_task(self._work(delivery), name=name)
+
+    async def _work(self, delivery: Delivery) -> None:
+        """See one delivery through. Only a settled event, or the end of the process, gets out of here."""
+        async with self._free:
+            try:
+                failures = 0
+                while not await self._attempt(delivery, failures):
+                    failures += 1
+                    if self._stopping.is_set():
+                        return  # the store is away and the host ends: the event stays pending, for the next run
+            finally:
+                del self._in_hand[delivery.stream_id]
+
+    async def _attempt(self, delivery: Delivery, failures: int) -> bool:
+        attempt: Attempt | None = None
+        try:
+            try:
+                attempt, settlement = await self._engine.process(delivery)
+            except (RedisError, OSError):
+                raise
+            except Exception:  # noqa: BLE001 - the isolation of events from each other
+                # A fault of the host itself. The event must neither vanish nor stop the others.
+                self._log.exception("event_processing_failed", event_id=delivery.event.id, topic=delivery.event.topic)
+                settlement = _fault(delivery)
+            settled = await self._queue.settle(delivery, settlement, self._clock())
+        except (RedisError, OSError) as error:
+            await self._pause(failures, error)
+            return False
+        if settled and attempt is not None:
+            self._report(attempt, settlement)
+            if settlement.disposition is not Disposition.RETRY:
+                await self._observe(attempt, settlement)
+        return True
+
+    def _report(self, attempt: Attempt, settlement: Settlement) -> None:
+        """Write the event's one log line."""
+        level = self._log.info if settlement.disposition is Disposition.FINISHED else self._log.warning
+        level(
+            "event_" + settlement.disposition,
+            event_id=attempt.event.id,
+            topic=attempt.event.topic,
+            order_id=settlement.order_id,
+            status=settlement.status,
+            reason=settlement.reason,
+            attempt=attempt.number,
+            milliseconds_since_receipt=round((self._clock() - attempt.event.received_at).total_seconds() * 1000),
+        )
+
+    async def _observe(self, attempt: Attempt, settlement: Settlement) -> None:
+        if not self._hooks.observers:
+            return
+        view = attempt.view(status=settlement.status)
+        for observer in self._hooks.observers:
+            try:
+                await observer(attempt.event, view)
+            except PluginFailedError:
+                continue  # it is logged; an observer decides nothing
+
+    async def _take_over(self, tasks: asyncio.TaskGroup) -> None:
+        room = self._concurrency - len(self._in_hand)
+        if room > 0 and not self._stopping.is_set():
+            deliveries = await self._queue.take_over(room)
+            if deliveries:
+                self._log.warning("events_taken_over", count=len(deliveries))
+            self._begin(tasks, deliveries)
+
+    async def _promote(self) -> None:
+        await self._queue.promote(self._clock())
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        """Do some upkeep at once and then again and again; the store may be away meanwhile.
+
+        It goes on while events are in hand: a process that stops without a sign of life would lose them to others.
+        """
+        while not self._stopping.is_set() or self._in_hand:
+            try:
+                await work()
+            except (RedisError, OSError) as error:
+                self._log.warning("store_away", error=str(error))
+            if self._stopping.is_set():
+                await asyncio.sleep(_SHUTDOWN_LOOK_SECONDS)
+            else:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), timeout=seconds)
+
+    async def _persist(self, work: Callable[[], Awaitable[None]]) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                await work()
+            except (RedisError, OSError) as error:
+                await self._pause(failures, error)
+                failures += 1
+            else:
+                return
+
+    async def _pause(self, failures: int, error: Exception) -> None:
+        self._log.warning("store_away", error=str(error))
+        await asyncio.sleep(_PAUSES_SECONDS[min(failures, len(_PAUSES_SECONDS) - 1)])
+
+
+def _fault(delivery: Delivery) -> Settlement:
+    """Make a dead letter of an event that the host itself stumbles over; the log has the traceback."""
+    return Settlement(
+        disposition=Disposition.DEAD,
+        status=Status.FAILED,
+        reason=Reason.WEBHOOK_PROCESSING_ERROR,
+        attempts=delivery.attempts + 1,
+        journal=(),
+    )
