@@ -56,9 +56,7 @@ def test_state_survives_a_restart(tmp_path: Path, binary: Path) -> None:
             client.set(f"key:{number}", "kept")
 
 
-def test_every_write_is_on_disk_before_it_is_answered_and_nothing_is_evicted(
-    tmp_path: Path, binary: Path
-) -> None:
+def test_every_write_is_on_disk_before_it_is_answered_and_nothing_is_evicted(tmp_path: Path, binary: Path) -> None:
     with EmbeddedServer(tmp_path, binary=binary) as server, client_of(server.url) as client:
         settings = client.config_get("*")
 

@@ -141,9 +141,7 @@ def test_a_server_that_does_not_come_up_is_explained_by_its_own_words_and_gets_n
     assert "all wrong" in str(error.value)
     assert "PWD=" in str(error.value)
     assert "very-secret" not in str(error.value)
-    assert "PATH" not in (tmp_path / "data" / "valkey.log").read_text(encoding="utf-8").replace(
-        "LD_LIBRARY_PATH", ""
-    )
+    assert "PATH" not in (tmp_path / "data" / "valkey.log").read_text(encoding="utf-8").replace("LD_LIBRARY_PATH", "")
     assert nothing_holds(tmp_path / "data")
     with EmbeddedServer(tmp_path / "data") as server:
         assert server.failure is None
@@ -155,6 +153,22 @@ def test_a_server_that_never_answers_is_killed_at_its_time_limit(tmp_path: Path)
     with pytest.raises(StoreError, match=r"was not ready in 0\.2 s"):
         EmbeddedServer(tmp_path / "data", binary=program, start_seconds=0.2).start()
 
+    assert nothing_holds(tmp_path / "data")
+
+
+def test_a_start_that_is_stopped_says_so(tmp_path: Path) -> None:
+    program = a_program(tmp_path / "server", "exec sleep 600")
+    server = EmbeddedServer(tmp_path / "data", binary=program)
+
+    def stop_when_it_is_launched() -> None:
+        until(lambda: server.pid is not None, "the launch")
+        server.stop()
+
+    stopper = threading.Thread(target=stop_when_it_is_launched)
+    stopper.start()
+    with pytest.raises(StoreError, match="stopped while it was starting"):
+        server.start()
+    stopper.join()
     assert nothing_holds(tmp_path / "data")
 
 
@@ -179,9 +193,7 @@ def test_a_server_that_will_not_end_is_killed(tmp_path: Path) -> None:
 def test_a_server_that_keeps_failing_is_given_up_with_the_reason(tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     real = shlex.quote(str(find_server_binary()))
-    program = a_program(
-        tmp_path / "server", f'[ -e "{broken}" ] && {{ echo disk full; exit 7; }}\nexec {real} "$@"'
-    )
+    program = a_program(tmp_path / "server", f'[ -e "{broken}" ] && {{ echo disk full; exit 7; }}\nexec {real} "$@"')
     with (
         capture_logs() as events,
         EmbeddedServer(tmp_path / "data", binary=program, restart_pauses_seconds=[0.01, 0.01]) as server,
@@ -255,9 +267,7 @@ def test_the_watchdog_ends_the_server_of_a_killed_owner(tmp_path: Path) -> None:
 def test_the_watchdog_ends_with_the_server(tmp_path: Path) -> None:
     watch_fd, write_fd = os.pipe()
     lock_fd = lock_data_dir(tmp_path)
-    process = ServerProcess(
-        find_server_binary(), tmp_path, lock_fd=lock_fd, watch_fd=watch_fd, load_truncated=False
-    )
+    process = ServerProcess(find_server_binary(), tmp_path, lock_fd=lock_fd, watch_fd=watch_fd, load_truncated=False)
     os.close(watch_fd)
     os.close(lock_fd)
     readers_gone = select.poll()

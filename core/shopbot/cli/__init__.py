@@ -6,7 +6,7 @@ from shopbot import __version__
 from shopbot.cli import check, demo, plugins, run
 
 
-def _version(value: bool) -> None:  # noqa: FBT001 - typer calls it so
+def _version(value: bool) -> None:
     if value:
         typer.echo(f"shopbot {__version__}")
         raise typer.Exit

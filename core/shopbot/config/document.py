@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -9,6 +11,7 @@ from shopbot.config.compose import compose
 from shopbot.config.nodes import Entry, KeyPath, ListNode, MappingNode, Node, Position, ScalarNode
 from shopbot.config.problem import Problem, Severity
 
+_SHORT = 4
 _TOP = Position(1, 1)
 
 
@@ -52,6 +55,10 @@ class Document:
         """Say whether a problem of *path*, or of something around it, is reported already."""
         return any(path[:length] in self.broken for length in range(len(path) + 1))
 
+    def quotes_secret(self, message: str) -> bool:
+        """Say whether *message*, which others wrote, repeats something that came from the environment."""
+        return any(quotes_text(message, secret) for secret in self.secrets)
+
     def problem(self, position: Position, message: str, severity: Severity = "error") -> Problem:
         """Make a problem of this file."""
         return Problem(self.file, position.line, position.column, message, severity)
@@ -68,6 +75,17 @@ class Document:
             else:
                 return node, entry, True
         return node, entry, False
+
+
+def quotes_text(message: str, secret: str) -> bool:
+    """Say whether *message* holds *secret*, as it is or as Python and JSON write it.
+
+    A very short secret counts only as a word of its own, or "a" would be found everywhere.
+    """
+    forms = {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]} - {""}
+    if len(secret) < _SHORT:
+        return any(re.search(rf"(?<!\w){re.escape(form)}(?!\w)", message) for form in forms)
+    return any(form in message for form in forms)
 
 
 def parse(text: str, file: str) -> Document:

@@ -82,9 +82,7 @@ class RuleSettings(Section):
     """One rule: an event that matches `on`, `when` and `if` runs the steps in their order."""
 
     name: Name = Field(description="The rule's name in the journal and in claims. Renaming it makes a new rule.")
-    on: Annotated[OneOrMany[_Topic], Field(min_length=1)] = Field(
-        description="The topics that the rule looks at: orders/paid, or a list of them."
-    )
+    on: OneOrMany[_Topic] = Field(description="The topics that the rule looks at: orders/paid, or a list of them.")
     when: WhenSettings = Field(WhenSettings(), description="What must be true of the event.")
     condition: Text | None = Field(
         None,

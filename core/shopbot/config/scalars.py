@@ -40,7 +40,7 @@ def convert(tag: str, text: str, *, explicit: bool) -> object:
     """
     try:
         return _construct(tag, text)
-    except (ValueError, KeyError, OverflowError) as error:
+    except (ValueError, LookupError, OverflowError) as error:
         if explicit:
             raise NotAValueError(text) from error
         return text

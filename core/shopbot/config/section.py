@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Annotated, TypeVar
 
 from pydantic import (
@@ -9,12 +10,14 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     GetJsonSchemaHandler,
     WithJsonSchema,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from shopbot.config.duration import format_duration
 from shopbot.config.expected import expected
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
@@ -29,6 +32,16 @@ class Section(BaseModel):
     """A part of shopbot.yaml: immutable, without unknown keys, and silent about its input in errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler, /) -> JsonSchemaValue:
+        """Write durations among the defaults as people do; pydantic would write `PT24H`."""
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, field in cls.model_fields.items():
+            if isinstance(field.default, timedelta):
+                properties[field.alias or name]["default"] = format_duration(field.default)
+        return schema
 
 
 def as_list(value: object) -> object:
@@ -80,11 +93,10 @@ Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "
 Text = Annotated[str, AfterValidator(_filled), WithJsonSchema({"type": "string", "pattern": r"\S"})]
 """A text that says something."""
 
-OneOrMany = Annotated[tuple[Item, ...], BeforeValidator(as_list), AfterValidator(_distinct), _OneOrManySchema()]
+OneOrMany = Annotated[
+    tuple[Item, ...], Field(min_length=1), BeforeValidator(as_list), AfterValidator(_distinct), _OneOrManySchema()
+]
 """One value or a list of them, in YAML; always a tuple in Python."""
 
-WholeNumber = Annotated[int, BeforeValidator(_no_boolean)]
-"""An int that YAML's `yes` does not turn into 1."""
-
-Number = Annotated[float, BeforeValidator(_no_boolean)]
-"""A float that YAML's `yes` does not turn into 1."""
+NOT_BOOLEAN = BeforeValidator(_no_boolean)
+"""Keeps YAML's `yes` from becoming the number 1. Stands last in an annotation, behind the bounds."""

@@ -12,7 +12,7 @@ from shopbot.config.expected import expected
 from shopbot.config.message import Limit, MessageSettings, UtilityTemplateSettings
 from shopbot.config.plugin_entry import PLUGIN_LISTS, PluginEntry
 from shopbot.config.rule import RuleSettings, Step, WhenSettings
-from shopbot.config.section import Name, Number, Section, WholeNumber
+from shopbot.config.section import NOT_BOOLEAN, Name, Section
 from shopbot.config.shop import DeliverySettings, ShopSettings
 from shopbot.config.store_address import StoreAddress
 
@@ -64,11 +64,11 @@ class TtlSettings(Section):
 class RetrySettings(Section):
     """When failed work is tried again: after first, first x factor, and so on, up to max."""
 
-    attempts: Annotated[WholeNumber, Field(ge=1, le=100)] = Field(
+    attempts: Annotated[int, Field(ge=1, le=100), NOT_BOOLEAN] = Field(
         8, description="Attempts in all, the first included; then the event becomes a dead letter."
     )
     first: PositiveDuration = Field(timedelta(seconds=2), description="The wait before the second attempt.")
-    factor: Annotated[Number, Field(ge=1, le=100, allow_inf_nan=False)] = Field(
+    factor: Annotated[float, Field(ge=1, le=100, allow_inf_nan=False), NOT_BOOLEAN] = Field(
         4.0, description="How many times longer each wait is than the one before."
     )
     max: PositiveDuration = Field(timedelta(hours=1), description="The longest wait.")
@@ -90,7 +90,7 @@ def _key(value: SecretStr) -> SecretStr:
 class WebSettings(Section):
     """Limits and keys of the HTTP server."""
 
-    max_body_bytes: Annotated[WholeNumber, Field(ge=1024, le=100_000_000)] = Field(
+    max_body_bytes: Annotated[int, Field(ge=1024, le=100_000_000), NOT_BOOLEAN] = Field(
         5_000_000, description="The largest request body, in bytes; a larger one is answered 413."
     )
     request_time_limit: PositiveDuration = Field(
@@ -105,7 +105,7 @@ class WebSettings(Section):
 class WorkerSettings(Section):
     """How events are worked on."""
 
-    concurrency: Annotated[WholeNumber, Field(ge=1, le=10_000)] = Field(
+    concurrency: Annotated[int, Field(ge=1, le=10_000), NOT_BOOLEAN] = Field(
         64, description="Events that one process works on at the same time."
     )
     lease: PositiveDuration = Field(

@@ -13,7 +13,7 @@ from pydantic_core.core_schema import ValidationInfo
 
 from shopbot.config.expected import expected
 from shopbot.config.problem import suggest
-from shopbot.config.section import Section, Text, WholeNumber
+from shopbot.config.section import NOT_BOOLEAN, Section, Text
 
 _SUFFIX = ".myshopify.com"
 _DOMAIN_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}\.myshopify\.com$"
@@ -69,7 +69,7 @@ def _country(value: str) -> str:
 class DeliverySettings(Section):
     """How the estimated delivery date is counted."""
 
-    business_days: Annotated[WholeNumber, Field(ge=0, le=365)] = Field(
+    business_days: Annotated[int, Field(ge=0, le=365), NOT_BOOLEAN] = Field(
         3, description="Business days from the order to its delivery; Saturdays and Sundays do not count."
     )
     country: Annotated[str, AfterValidator(_country)] | None = Field(

@@ -39,6 +39,7 @@ _EXPLANATIONS = (
         "a ':' is not expected here: a text that holds ': ' needs quotes; otherwise look at the indentation, "
         "and whether the line above lacks its own ': '",
     ),
+    _Explanation(r"mapping keys are not allowed", "a value cannot start with '? ': put it in quotes"),
     _Explanation(r"sequence entries are not allowed", "a list entry '- …' must start on a line of its own"),
     _Explanation(r"could not find expected ':'", "this key has no ': ' behind it", where_it_opens=True),
     _Explanation(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -13,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from shopbot.config import fields
-from shopbot.config.document import Document
+from shopbot.config.document import Document, quotes_text
 from shopbot.config.nodes import KeyPath, label
 from shopbot.config.problem import Problem, quote, suggest
 from shopbot.config.scalars import kind
@@ -22,7 +20,6 @@ from shopbot.config.wording import Wording, show, show_bare, word
 Model = TypeVar("Model", bound=BaseModel)
 
 _TELLING_RUN = 8  # characters of a secret in a row that would give it away
-_SHORT = 4  # below this a secret is looked for as a whole word only, or "a" would be found everywhere
 _REFUSED = "this value is refused; the reason is not shown because it repeats a secret"
 
 
@@ -132,7 +129,12 @@ class _Judge:
         wording = fault.wording
         if not wording.expected:
             return _REFUSED if self.tells(wording.message, fault.path) else wording.message
-        return f"expected {wording.expected}, got {self.given(fault)}{wording.hint}"
+        hint = "" if self.hides(fault.path) else wording.hint  # a hint may be made from the value
+        return f"expected {wording.expected}, got {self.given(fault)}{hint}"
+
+    def hides(self, path: KeyPath) -> bool:
+        """Say whether the value at *path* must not be shown."""
+        return (*self.base, *path) in self.document.origins or fields.is_secret(self.model, path)
 
     def given(self, fault: _Fault) -> str:
         """Name the value at the fault as far as it may be shown, and what led to it."""
@@ -152,9 +154,10 @@ class _Judge:
 
     def tells(self, message: str, path: KeyPath) -> bool:
         """Say whether a validator's own words repeat a secret, or a good part of the one they are about."""
-        secrets = {*self.document.secrets, *fields.secret_texts(self.model, self.data)}
-        return any(_quotes(message, secret) for secret in secrets) or any(
-            _shares_a_run(message, text) for text in self.hidden_at(path)
+        return (
+            self.document.quotes_secret(message)
+            or any(quotes_text(message, secret) for secret in fields.secret_texts(self.model, self.data))
+            or any(_shares_a_run(message, text) for text in self.hidden_at(path))
         )
 
     def hidden_at(self, path: KeyPath) -> list[str]:
@@ -191,13 +194,6 @@ def _leaves(value: object) -> list[str]:
     if isinstance(value, list):
         return [leaf for item in value for leaf in _leaves(item)]
     return [str(value)]
-
-
-def _quotes(message: str, secret: str) -> bool:
-    forms = {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]}
-    if len(secret) < _SHORT:
-        return any(re.search(rf"(?<!\w){re.escape(form)}(?!\w)", message) for form in forms)
-    return any(form in message for form in forms)
 
 
 def _shares_a_run(message: str, secret: str) -> bool:

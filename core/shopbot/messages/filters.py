@@ -28,6 +28,7 @@ from babel.dates import format_date, format_datetime, format_skeleton
 from babel.lists import format_list
 from babel.numbers import format_currency, format_decimal
 from jinja2 import pass_context
+from jinja2.runtime import Context
 
 FORMATTING_KEY: Final = "~formatting"
 """Where the context keeps the `Formatting`: no template can write this name."""
@@ -39,7 +40,7 @@ PLURAL_FORMS: Final = ("zero", "one", "two", "few", "many", "other")
 _DAY_SKELETON: Final = "MMMd"
 _MAX_PATTERN: Final = 64
 _MAX_FIELD: Final = 6
-_MAX_MAGNITUDE: Final = 30
+MAX_MAGNITUDE: Final = 30
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
 _Parameters = ParamSpec("_Parameters")
@@ -58,7 +59,7 @@ class Formatting:
     """Moments are shown in it; a moment without a zone of its own is taken to be in it."""
 
     @classmethod
-    def of(cls, context: Mapping[str, object]) -> Formatting:
+    def of(cls, context: Context) -> Formatting:
         """Find the formatting of the rendering that *context* belongs to."""
         return cast("Formatting", context[FORMATTING_KEY])
 
@@ -78,14 +79,15 @@ class Formatting:
     def number(self, value: object, /, decimals: int | None = None) -> str:
         """Write a number with the language's separators.
 
-        decimals: how many places to show; None: as many as there are, up to three. None is written as nothing. Raises FormatError for what is no number.
+        decimals: how many places to show; None: as many as there are, up to three. A *value* of None is written as
+        nothing. Raises FormatError for what is no number.
         """
         if value is None:
             return ""
         if decimals is None:
             return format_decimal(_decimal(value), locale=self.locale)
-        if not 0 <= decimals <= _MAX_MAGNITUDE:
-            raise FormatError(f"decimals must be between 0 and {_MAX_MAGNITUDE}")
+        if not 0 <= decimals <= MAX_MAGNITUDE:
+            raise FormatError(f"decimals must be between 0 and {MAX_MAGNITUDE}")
         pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
         return format_decimal(_decimal(value), format=pattern, locale=self.locale)
 
@@ -170,7 +172,7 @@ def _decimal(value: object) -> Decimal:
         number = Decimal(str(value))
     except InvalidOperation:
         raise FormatError(f"'{value}' is not a number") from None
-    if not number.is_finite() or abs(number.adjusted()) > _MAX_MAGNITUDE:
+    if not number.is_finite() or abs(number.adjusted()) > MAX_MAGNITUDE:
         raise FormatError(f"{number:.3g} is not a number that can be shown")
     return number
 
@@ -214,7 +216,7 @@ def _as_filter(
     @pass_context
     @functools.wraps(method)
     def apply(
-        context: Mapping[str, object],
+        context: Context,
         value: object,
         /,
         *args: _Parameters.args,

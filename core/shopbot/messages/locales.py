@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from babel import Locale, UnknownLocaleError, localedata
+from babel.core import get_global
 
 DEFAULT_LOCALE: Final = "en"
 _TAG: Final = re.compile(
@@ -29,6 +30,16 @@ def locale_chain(customer_locale: str | None, shop_locale: str | None) -> list[s
     for tag in (customer_locale, shop_locale):
         chain += [candidate for candidate in _shorter(tag) if candidate not in chain]
     return chain
+
+
+def likely_tag(language: str) -> str | None:
+    """Add to a bare language the region where most of its speakers live: `pt` → `pt-BR`.
+
+    None for a tag that already says more, and where CLDR knows none. A text from another region of one's language is
+    better than one in another language.
+    """
+    likely = get_global("likely_subtags").get(language)
+    return None if likely is None or "-" in language else f"{language}-{likely.rpartition('_')[2]}"
 
 
 def babel_locale(tag: str | None) -> Locale:

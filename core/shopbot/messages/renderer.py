@@ -67,12 +67,13 @@ class Renderer:
         Raises:
             TemplateError: the template cannot be rendered for this order.
         """
-        chain = self._locales(order)
-        return self._render(self._template(spec, chain), event, order, chain)
+        template = self._template(spec, order)
+        return self._render(template, event, order, template.locale or self._shop.locale)
 
-    def _template(self, spec: MessageSpec, chain: list[str]) -> CompiledTemplate:
+    def _template(self, spec: MessageSpec, order: Order | None) -> CompiledTemplate:
         if spec.is_file:
-            return self._sandbox.compile_file(self._sandbox.find_localised(spec.text, chain))
+            chain = locale_chain(order.customer_locale if order else None, self._shop.locale)
+            return self._sandbox.find_localised(spec.text, chain)
         return self._sandbox.compile_text(spec.text, f"messages.{spec.name}.text")
 
     def parameters(self, spec: MessageSpec, event: Event, order: Order | None) -> UtilityTemplate | None:
@@ -86,13 +87,12 @@ class Renderer:
             return None
         place = f"messages.{spec.name}.utility_template.parameters"
         values = tuple(
-            self._render(self._sandbox.compile_text(source, f"{place}[{i}]"), event, order, [template.language])
+            self._render(self._sandbox.compile_text(source, f"{place}[{i}]"), event, order, template.language)
             for i, source in enumerate(template.parameters)
         )
         return UtilityTemplate(name=template.name, language=template.language, parameters=values)
 
-    def _render(self, template: CompiledTemplate, event: Event, order: Order | None, chain: list[str]) -> str:
-        locale = chain[0] if chain else self._shop.locale
+    def _render(self, template: CompiledTemplate, event: Event, order: Order | None, locale: str) -> str:
         context: Mapping[str, object] = {
             "order": self._view(order) if order else None,
             "customer": (order.customer if order else None) or Customer(),
@@ -106,6 +106,3 @@ class Renderer:
         ordered_at = order.ordered_at
         estimate = self._calendar.estimate(ordered_at) if ordered_at else None
         return OrderView.model_construct(**dict(order), estimated_delivery=estimate)
-
-    def _locales(self, order: Order | None) -> list[str]:
-        return locale_chain(order.customer_locale if order else None, self._shop.locale)

@@ -15,7 +15,7 @@ from pathlib import Path
 from jinja2.environment import Template, TemplateExpression
 
 from shopbot.messages.filters import FORMATTING_KEY, Formatting
-from shopbot.messages.locales import babel_locale
+from shopbot.messages.locales import babel_locale, likely_tag
 from shopbot.messages.template_budget import BUDGET_KEY, Budget
 from shopbot.messages.template_environment import MessageEnvironment, TemplateDirectories, checked_source
 from shopbot.messages.template_error import TemplateError, explain
@@ -102,14 +102,16 @@ class TemplateSandbox:
         """Compile the file for the first language that has one: for `de`, `order_confirmation.de.txt.j2`.
 
         name: of the default, without a language. locales: as `locale_chain` lists them, best first; their spelling
-        must be the usual one. The default is taken when none of them has a file. The first directory
-        that has any of these files decides, so that one text of the merchant's replaces all bundled translations.
+        must be the usual one. For a bare language its largest region counts, too: `pt-BR` for `pt`. The default is
+        taken when none of them has a file. The first directory that has any of these files decides, so that one text
+        of the merchant's replaces all bundled translations.
 
         The result's `locale` is the best one of the file's language, and the last one, which is the
         shop's own, for the default. Raises TemplateError as `compile_file` does.
         """
         try:
-            candidates = {_localised(check_name(name), locale): locale for locale in locales}
+            tags = dict.fromkeys(tag for locale in locales for tag in (locale, likely_tag(locale)) if tag is not None)
+            candidates = {_localised(check_name(name), tag): tag for tag in tags}
             found = self._files.find_first([*candidates, name]) or name
         except ValueError as error:
             raise TemplateError(str(error), None, name) from error
@@ -128,13 +130,10 @@ class TemplateSandbox:
 
         Raises TemplateError for what is no expression.
         """
+        if source.lstrip().startswith(("{{", "{%")):
+            raise TemplateError("an expression stands without {{ }}: order.total.amount > 100", 1, name)
         try:
-            checked_source(source, name)
-            if source.lstrip().startswith(("{{", "{%")):
-                raise TemplateError("an expression stands without {{ }}: order.total.amount > 100", 1, name)
-            compiled = self._environment.compile_expression(source, undefined_to_none=False)
-        except TemplateError:
-            raise
+            compiled = self._environment.compile_expression(checked_source(source, name), undefined_to_none=False)
         except Exception as error:
             raise explain(error, name, ()) from error
         return Expression(name, compiled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import BuiltinMethodType, MethodType
@@ -16,9 +17,10 @@ from jinja2.utils import missing
 from pydantic import BaseModel
 
 from shopbot.messages.filters import Formatting
-from shopbot.messages.template_budget import MAX_SOURCE_BYTES, Budget
+from shopbot.messages.template_budget import MAX_SOURCE_BYTES, STEPS_PER_FORMATTING, Budget
 from shopbot.messages.template_filters import message_filters, message_tests
 from shopbot.messages.template_language import (
+    CHARGED,
     CONCATENATE,
     LITERAL,
     LOOP,
@@ -28,7 +30,7 @@ from shopbot.messages.template_language import (
     did_you_mean,
 )
 from shopbot.messages.template_operations import bounded_range, check_string_call, operate
-from shopbot.messages.template_values import NotTextError, admit, check_length, is_readable, kind_of, text_of
+from shopbot.messages.template_values import NotTextError, admit, check_length, is_readable, kind_of, size_of, text_of
 
 
 class MissingValueError(UndefinedError):
@@ -49,7 +51,7 @@ class MissingValue(StrictUndefined):
     def __init__(
         self,
         hint: str | None = None,
-        obj: Any = missing,
+        obj: object = missing,
         name: str | None = None,
         exc: type[Exception] = UndefinedError,
     ) -> None:
@@ -143,8 +145,9 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
             LITERAL: _literal,
             CONCATENATE: _concatenated,
             WORK: _work,
+            CHARGED: _charged,
         }
-        self.tests = message_tests(tests)
+        self.tests = message_tests(tests)  # type: ignore[assignment] # Jinja's annotation is narrower than its use
         self.globals = {"range": bounded_range}
         self._compiling: list[str | None] = []
 
@@ -182,7 +185,7 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
             suggestion = did_you_mean(names[0], self.list_templates()) if names else ""
             raise TemplateSyntaxError(f"there is no template '{', '.join(names)}'{suggestion}", statement.lineno, here)
 
-    def getattr(self, obj: Any, attribute: str) -> Any:
+    def getattr(self, obj: object, attribute: str) -> object:
         """Read `obj.attribute`. A mapping's own keys come first: JSON has keys such as `items`."""
         if isinstance(obj, Mapping) and attribute in obj:
             return obj[attribute]
@@ -192,25 +195,25 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
             return getattr(obj, attribute)
         return self.undefined(obj=obj, name=attribute)
 
-    def getitem(self, obj: Any, argument: Any) -> Any:
+    def getitem(self, obj: object, argument: object) -> object:
         """Read `obj[argument]`, and `obj['name']` as `obj.name`."""
         if isinstance(obj, Undefined):
-            return obj[argument]  # raises the error that names it
-        if isinstance(obj, Mapping | str | list | tuple | range):
-            try:
+            return obj.item  # raises the error that names it
+        if isinstance(obj, Mapping):
+            with suppress(KeyError, TypeError):  # a list cannot be a key
                 return obj[argument]
-            except (TypeError, LookupError):
-                pass  # as Jinja: then it may be a name, else it is undefined
+        if isinstance(obj, str | list | tuple | range) and isinstance(argument, int):
+            return obj[argument] if -len(obj) <= argument < len(obj) else self.undefined(obj=obj, name=str(argument))
         if isinstance(argument, str):
             return self.getattr(obj, argument)
-        return self.undefined(obj=obj, name=argument)
+        return self.undefined(obj=obj, name=kind_of(argument))
 
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+    def is_safe_attribute(self, obj: object, attr: str, value: object) -> bool:
         """Say whether an attribute may be read; for those who ask, as this environment reads none without."""
         del value
         return is_readable(obj, attr)
 
-    def is_safe_callable(self, obj: Any) -> bool:
+    def is_safe_callable(self, obj: object) -> bool:
         """Say whether a template may call *obj*: macros, `range`, and methods of plain data."""
         if isinstance(obj, Macro | BlockReference) or obj is bounded_range:
             return True
@@ -218,7 +221,7 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
             return False
         return not isinstance(obj.__self__, type) and is_readable(obj.__self__, obj.__name__)
 
-    def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:  # noqa: D102 - see Jinja
+    def call(self, context: Context, obj: Callable[..., object], /, *args: object, **kwargs: object) -> object:  # noqa: D102 - see Jinja
         if isinstance(obj, Undefined):
             return obj()  # raises the error that names it
         if not self.is_safe_callable(obj):
@@ -233,7 +236,7 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
             check_string_call(owner, obj.__name__, args)
         return admit(context.call(obj, *args, **kwargs), budget)
 
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: D102 - see Jinja
+    def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:  # noqa: D102 - see Jinja
         return operate(operator, left, right, Budget.of(context))
 
     @staticmethod
@@ -250,8 +253,16 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
 
 @pass_context
 def _finalize(context: Context, value: object) -> str:
-    text = text_of(value, Formatting.of(context))
-    return Budget.of(context).spend_on_text(text)
+    budget = Budget.of(context)
+    if not isinstance(value, str):
+        budget.spend(STEPS_PER_FORMATTING)
+    return budget.spend_on_text(text_of(value, Formatting.of(context)))
+
+
+@pass_context
+def _charged(context: Context, value: object) -> object:
+    Budget.of(context).spend(size_of(value))
+    return value
 
 
 @pass_context

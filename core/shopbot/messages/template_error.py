@@ -11,7 +11,7 @@ from jinja2.utils import missing
 
 from shopbot.messages.template_environment import MissingValueError
 from shopbot.messages.template_language import did_you_mean
-from shopbot.messages.template_values import kind_of, readable_names
+from shopbot.messages.template_values import describe, kind_of, readable_names
 
 _MAX_MESSAGE: Final = 300
 
@@ -58,7 +58,7 @@ def _message(error: Exception, names: Iterable[str]) -> str:
         case ZeroDivisionError():
             return "division by zero"
         case _:
-            return f"this cannot be computed: {error or type(error).__name__}"
+            return f"this cannot be computed: {describe(error)}"
 
 
 def _missing(error: MissingValueError, names: Iterable[str]) -> str:

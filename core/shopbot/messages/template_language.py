@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, cast
 
 from jinja2 import nodes
 from jinja2.environment import Environment
@@ -17,6 +17,7 @@ LOOP: Final = "~loop"
 LITERAL: Final = "~literal"
 CONCATENATE: Final = "~concatenate"
 WORK: Final = "~work"
+CHARGED: Final = "~charged"
 """Filters that the rewritten template calls; no template can write their names."""
 
 TEMPLATE_SUFFIX: Final = ".j2"
@@ -67,7 +68,8 @@ class Guard(NodeTransformer):
 
     - A loop runs over `iterable | ~loop(cost)`: each turn counts, also the ones that its `if` drops.
     - A template, macro or block starts with `~work(cost)`.
-    - Lists, tuples and mappings pass through `~literal`, texts joined by `~` through `~concatenate`.
+    - Lists, tuples and mappings pass through `~literal`, texts joined by `~` through `~concatenate`, what is
+      compared or sliced through `~charged`.
     - What is included or imported shares the context, hence the budget.
     """
 
@@ -86,6 +88,10 @@ class Guard(NodeTransformer):
             node.iter = self._filter(node.iter, LOOP, cost)
         elif isinstance(node, nodes.Template | nodes.Macro | nodes.CallBlock | nodes.Block):
             node.body.insert(0, nodes.ExprStmt(self._filter(nodes.Const(cost), WORK), lineno=node.lineno or 1))
+        elif isinstance(node, nodes.Compare | nodes.Operand):
+            node.expr = self._filter(node.expr, CHARGED)
+        elif isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
+            node.node = self._filter(node.node, CHARGED)
         elif isinstance(node, nodes.Concat):
             return self._filter(nodes.List(node.nodes), CONCATENATE, line=node.lineno)
         elif isinstance(node, nodes.List | nodes.Dict) or (isinstance(node, nodes.Tuple) and node.ctx == "load"):
@@ -93,11 +99,12 @@ class Guard(NodeTransformer):
         return node
 
     def _filter(
-        self, node: nodes.Expr, name: str, argument: int | None = None, line: int | None = None
+        self, node: nodes.Node, name: str, argument: int | None = None, line: int | None = None
     ) -> nodes.Filter:
         arguments = [] if argument is None else [nodes.Const(argument)]
-        call = nodes.Filter(node, name, arguments, [], None, None, lineno=line or node.lineno or 1)
-        return call.set_environment(self._environment)
+        call = nodes.Filter(cast("nodes.Expr", node), name, arguments, [], None, None, lineno=line or node.lineno or 1)
+        call.set_environment(self._environment)
+        return call
 
     def _check(self, node: nodes.Node) -> None:
         if type(node) not in _ALLOWED:

@@ -32,7 +32,7 @@ _OPERATORS: Final[Mapping[str, Callable[[Any, Any], object]]] = MappingProxyType
 })  # fmt: skip
 
 
-def operate(symbol: str, left: Any, right: Any, budget: Budget) -> object:
+def operate(symbol: str, left: object, right: object, budget: Budget) -> object:
     """Compute `left symbol right`; raises LimitReachedError when the result would be too large.
 
     A decimal amount may meet a float (`total * 1.19`): the float counts as what was written.
@@ -47,12 +47,18 @@ def operate(symbol: str, left: Any, right: Any, budget: Budget) -> object:
                 check_length(len(sequence) * times)
     elif symbol == "+" and isinstance(left, str | list | tuple) and isinstance(right, str | list | tuple):
         check_length(len(left) + len(right))
+    elif symbol == "+" and isinstance(left, str) != isinstance(right, str) and not _is_undefined(left, right):
+        raise NotTextError(f"+ adds numbers; to join {kind_of(left)} and {kind_of(right)}, write ~")
     elif symbol == "%" and isinstance(left, str):
         return admit(percent_format(left, right), budget)
     elif symbol == "**":
         _check_power(left, right)
     budget.spend(size_of(left) + size_of(right))
     return admit(_OPERATORS[symbol](left, right), budget)
+
+
+def _is_undefined(*values: object) -> bool:
+    return any(isinstance(value, Undefined) for value in values)
 
 
 def _check_power(base: object, exponent: object) -> None:

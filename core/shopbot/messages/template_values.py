@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
-from collections.abc import Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable, Iterator, KeysView, Mapping, ValuesView
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from enum import Enum
 from functools import cached_property
 from itertools import islice
-from typing import Final
+from types import UnionType
+from typing import Any, Final
 
 from jinja2.environment import TemplateModule
 from jinja2.exceptions import TemplateRuntimeError
@@ -32,9 +33,41 @@ MAX_EXPONENT: Final = 100
 MAX_NESTING: Final = 16
 
 STRING_METHODS: Final = frozenset(
-    "upper lower title capitalize casefold swapcase strip lstrip rstrip removeprefix removesuffix startswith endswith "
-    "find count split rsplit splitlines partition rpartition isdigit isalpha isalnum isnumeric isspace isupper "
-    "islower center ljust rjust zfill replace join".split()
+    {
+        "upper",
+        "lower",
+        "title",
+        "capitalize",
+        "casefold",
+        "swapcase",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "removeprefix",
+        "removesuffix",
+        "startswith",
+        "endswith",
+        "find",
+        "count",
+        "split",
+        "rsplit",
+        "splitlines",
+        "partition",
+        "rpartition",
+        "isdigit",
+        "isalpha",
+        "isalnum",
+        "isnumeric",
+        "isspace",
+        "isupper",
+        "islower",
+        "center",
+        "ljust",
+        "rjust",
+        "zfill",
+        "replace",
+        "join",
+    }
 )
 _READABLE: Final[tuple[tuple[type, frozenset[str]], ...]] = (
     (Enum, frozenset({"name", "value"})),
@@ -48,7 +81,21 @@ _READABLE: Final[tuple[tuple[type, frozenset[str]], ...]] = (
     (
         LoopContext,
         frozenset(
-            "index index0 revindex revindex0 first last length depth depth0 previtem nextitem cycle changed".split()
+            {
+                "index",
+                "index0",
+                "revindex",
+                "revindex0",
+                "first",
+                "last",
+                "length",
+                "depth",
+                "depth0",
+                "previtem",
+                "nextitem",
+                "cycle",
+                "changed",
+            }
         ),
     ),
     (BlockReference, frozenset({"super"})),
@@ -120,6 +167,11 @@ def _is_model_property(model: type[BaseModel], name: str) -> bool:
     return isinstance(inspect.getattr_static(model, name, None), property | cached_property)
 
 
+def describe(error: Exception) -> str:
+    """Name an error that has no text of its own by its kind."""
+    return str(error) or type(error).__name__
+
+
 def kind_of(value: object) -> str:
     """Name the kind of a value in a merchant's words: `a text`, `a list`, `an Order`."""
     for kind, words in _KINDS:
@@ -136,31 +188,40 @@ def text_of(value: object, formatting: Formatting) -> str:
     """
     if isinstance(value, Enum):
         value = value.value
-    if isinstance(value, Undefined):
-        return str(value)  # raises the error that names it
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, Decimal):
-        return f"{value:f}" if value.is_finite() and abs(value.adjusted()) <= MAX_EXPONENT else str(value)
-    if isinstance(value, int | float):
-        return str(value)
-    if isinstance(value, dt.datetime):
-        return formatting.datetime(value)
-    if isinstance(value, dt.date):
-        return formatting.date(value)
-    if isinstance(value, BaseModel):
-        if is_readable(value, "amount") and is_readable(value, "currency"):
-            return formatting.money(value)
-        raise NotTextError(f"a message cannot show {kind_of(value)} as a whole; name one of its fields")
-    if isinstance(value, list | tuple | AbstractSet | range | Iterator):
-        raise NotTextError("a message cannot show a list; use a loop, `| join(', ')` or `| listed`")
-    if isinstance(value, Mapping):
-        raise NotTextError("a message cannot show a whole mapping; name one of its fields")
+    for kind, write in _WRITERS:
+        if isinstance(value, kind):
+            return write(value, formatting)
+    if isinstance(value, BaseModel) and is_readable(value, "amount") and is_readable(value, "currency"):
+        return formatting.money(value)
+    for kinds, advice in _ADVICE:
+        if isinstance(value, kinds):
+            raise NotTextError(advice)
     if callable(value):
         raise NotTextError("this is a function; call it with ()")
-    raise NotTextError(f"a message cannot show {kind_of(value)}")
+    raise NotTextError(f"a message cannot show {kind_of(value)} as a whole; name one of its fields")
+
+
+def _decimal_text(value: Decimal, _formatting: Formatting) -> str:
+    return f"{value:f}" if value.is_finite() and abs(value.adjusted()) <= MAX_EXPONENT else str(value)
+
+
+_WRITERS: Final[tuple[tuple[type, Callable[[Any, Formatting], str]], ...]] = (
+    (type(None), lambda _value, _formatting: ""),
+    (Undefined, lambda value, _formatting: str(value)),  # which raises the error that names it
+    (str, lambda value, _formatting: str(value)),
+    (Decimal, _decimal_text),
+    (int, lambda value, _formatting: str(value)),
+    (float, lambda value, _formatting: str(value)),
+    (dt.datetime, lambda value, formatting: formatting.datetime(value)),
+    (dt.date, lambda value, formatting: formatting.date(value)),
+)
+_ADVICE: Final[tuple[tuple[type | UnionType, str], ...]] = (
+    (
+        list | tuple | AbstractSet | range | Iterator,
+        "a message cannot show a list; use a loop, `| join(', ')` or `| listed`",
+    ),
+    (Mapping, "a message cannot show a whole mapping; name one of its fields"),
+)
 
 
 def admit(value: object, budget: Budget) -> object:
@@ -208,11 +269,11 @@ def weigh(value: object) -> int:
 
 
 def size_of(value: object) -> int:
-    """Estimate what it costs a filter to look at all of *value* once, in steps."""
+    """Estimate, in steps, what it costs to look once at all of *value*, at every depth."""
     if isinstance(value, str | bytes):
         return 1 + len(value) // CHARACTERS_PER_STEP
-    if isinstance(value, list | tuple | set | frozenset | Mapping | range):
-        return 1 + len(value)
+    if isinstance(value, list | tuple | set | frozenset | Mapping):
+        return weigh(value)
     return 1
 
 

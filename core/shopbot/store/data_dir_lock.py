@@ -55,9 +55,7 @@ def _lock(lock_fd: int, data_dir: Path, deadline: float) -> None:
         else:
             return
         if owner_pid is not None and _is_alive(owner_pid):
-            raise StoreError(
-                f"{data_dir} is in use by shopbot process {owner_pid}; stop it or use another data_dir"
-            )
+            raise StoreError(f"{data_dir} is in use by shopbot process {owner_pid}; stop it or use another data_dir")
         if time.monotonic() >= deadline:
             raise StoreError(
                 f"{data_dir} is in use: shopbot process {owner_pid or '(unknown)'} is gone, but the server "

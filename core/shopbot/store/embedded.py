@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,8 @@ class EmbeddedServer:
     it is started again in the same place; clients need only connect again. It never outlives its owner,
     even one that is killed.
 
-    Made for one thread, the main one, before it runs an event loop: `start` and `stop` wait.
+    Made for the main thread, before it runs an event loop: `start` and `stop` wait. `stop` may also be called by
+    a signal handler or another thread, which ends a `start` that is still under way.
 
     data_dir: made if missing, for this user alone; what the server writes there is readable by this user
         alone.
@@ -62,6 +64,7 @@ class EmbeddedServer:
         self._restart_pauses_seconds = restart_pauses_seconds
         self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds
+        self._stop_lock = threading.RLock()
         self._owner_pid: int | None = None
         self._fds: list[int] = []
         self._supervisor: ServerSupervisor | None = None
@@ -118,13 +121,15 @@ class EmbeddedServer:
         """
         if self._owner_pid != os.getpid():
             return
-        if self._supervisor is not None:
-            self._supervisor.stop()
-            self._supervisor = None
-        remove_socket_directory(self._data_dir)
-        while self._fds:
-            os.close(self._fds.pop())
-        self._owner_pid = None
+        with self._stop_lock:
+            if self._supervisor is not None:
+                self._supervisor.stop()
+                self._supervisor = None
+            if self._fds:
+                remove_socket_directory(self._data_dir)  # while the directory is still ours
+            while self._fds:
+                os.close(self._fds.pop())
+            self._owner_pid = None
 
     def __enter__(self) -> Self:
         self.start()

@@ -67,9 +67,7 @@ class ServerProcess:
         StoreError: it could not be started.
     """
 
-    def __init__(
-        self, binary: Path, data_dir: Path, *, lock_fd: int, watch_fd: int, load_truncated: bool
-    ) -> None:
+    def __init__(self, binary: Path, data_dir: Path, *, lock_fd: int, watch_fd: int, load_truncated: bool) -> None:
         self._binary = binary
         self._data_dir = data_dir
         self._socket = socket_path(data_dir)

@@ -60,9 +60,7 @@ class ServerSupervisor:
         self._stop_seconds = stop_seconds
         self._logger = structlog.get_logger("shopbot.store").bind(data_dir=str(data_dir))
         self._stopping = threading.Event()
-        self._process_changes = (
-            threading.RLock()
-        )  # re-entrant: a signal handler may call `stop` within `stop`
+        self._process_changes = threading.RLock()  # re-entrant: a signal handler may call `stop` within `stop`
         self._process: ServerProcess | None = None
         self._first_start: Future[None] = Future()
         self._thread = threading.Thread(target=self._keep_running, name="shopbot-store", daemon=True)
@@ -78,7 +76,7 @@ class ServerSupervisor:
         """Return when the server answers.
 
         Raises:
-            StoreError: it did not come up. `stop` is still to be called.
+            StoreError: it did not come up, or `stop` was called meanwhile. `stop` is still to be called.
         """
         self._thread.start()
         self._first_start.result()  # each step of a start has its time limit
@@ -104,6 +102,9 @@ class ServerSupervisor:
         except Exception as error:  # noqa: BLE001 - `start` raises it, in the thread that can act on it
             self._first_start.set_exception(error)
             return
+        if process is None:
+            self._first_start.set_exception(StoreError("the store was stopped while it was starting"))
+            return
         self._first_start.set_result(None)
         try:
             self._watch(process)
@@ -111,7 +112,8 @@ class ServerSupervisor:
             self.failure = StoreError(f"the store in {self._data_dir} is no longer looked after: {error!r}")
             self._logger.exception("store_given_up")
 
-    def _watch(self, process: ServerProcess | None) -> None:
+    def _watch(self, first: ServerProcess) -> None:
+        process: ServerProcess | None = first
         restarts = 0
         failures = 0
         while process is not None:

@@ -63,8 +63,8 @@ class MessengerSimulator(ShopperActions):
     observer: called after every call to `/messages`, with the message if one was delivered.
 
     window, latency_seconds, webhook_url, echoes, echo_delay_seconds, template_status, observer are also
-    attributes, and may be changed while it runs; so may `app_usage` and `page_usage`, the contents of the usage
-    headers (None: no header), and `templates`, the Page's utility templates.
+    attributes, and may be changed while it runs; so may `app_usage` and `page_usage`, the contents of the
+    usage headers (None: no header), and `templates`, the Page's utility templates.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class MessengerSimulator(ShopperActions):
         observer: Observer | None = None,
     ) -> None:
         webhooks = WebhookSender(
-            page_id=page_id, app_secret=app_secret, url=webhook_url, clock=clock, keep=keep
+            page_id=page_id, app_secret=app_secret, url=webhook_url, clock=clock
         )
         super().__init__(
             page_id=page_id, clock=clock, people=People(clock, known_psids, window), webhooks=webhooks

@@ -25,7 +25,7 @@ BATCH_LIMIT = 1000
 """Meta puts at most this many updates into one POST."""
 
 _ANSWER_SECONDS = 5.0
-_REMEMBERED_MIDS = 10_000
+_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,14 @@ class WebhookSender:
     url: None: nothing is posted.
     attempts: how often an event is posted that is not answered with 200 within 5 seconds.
     retry_delay_seconds: the wait between two attempts; Meta's is not published.
+    deliveries: the last ones that ended.
     """
 
-    def __init__(self, *, page_id: str, app_secret: str, url: str | None, clock: Clock, keep: int) -> None:
+    def __init__(self, *, page_id: str, app_secret: str, url: str | None, clock: Clock) -> None:
         self.url = url
         self.attempts = 3
         self.retry_delay_seconds = 0.2
-        self.deliveries: deque[Delivery] = deque(maxlen=keep)
+        self.deliveries: deque[Delivery] = deque(maxlen=_REMEMBERED)
         self._page_id = page_id
         self._app_secret = app_secret
         self._clock = clock
@@ -171,7 +172,7 @@ class WebhookSender:
     def _remember(self, event: dict[str, Any]) -> None:
         for mid in _mids([event]):
             self._recent[mid] = event
-            if len(self._recent) > _REMEMBERED_MIDS:
+            if len(self._recent) > _REMEMBERED:
                 self._recent.popitem(last=False)
 
     def _own(self, work: Any) -> asyncio.Task[Any]:  # noqa: ANN401 - any coroutine

@@ -26,6 +26,8 @@ def new_app(kind: str) -> SimulatorApp:
     # A simulated hang must end when the script says so, not when Sanic loses patience.
     app.config.RESPONSE_TIMEOUT = _LONGEST_ANSWER_SECONDS
     app.config.KEEP_ALIVE_TIMEOUT = _LONGEST_ANSWER_SECONDS
+    # Sanic's start-up optimisation rewrites its own classes, which works for one app in a process only.
+    app.config.TOUCHUP = False
     return app
 
 

@@ -1,0 +1,57 @@
+"""Addresses of services that plugins call, and how long their answers ask to wait."""
+
+import ipaddress
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+LONGEST_WAIT_SECONDS = 86_400.0
+"""A service that asks for more than a day is not taken at its word."""
+
+
+def check_address(address: str, *, allow_http: bool = False) -> str:
+    """Give *address* back if tokens and personal data may travel to it.
+
+    That is an absolute https URL, or an http one to this very machine or with *allow_http*.
+
+    Raises:
+        ValueError: it is not; the message says why.
+    """
+    parts = urlsplit(address)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or any(c.isspace() for c in address):
+        raise ValueError("expected an absolute URL such as https://shop.example/path")
+    if not 0 <= (parts.port or 0) < 65_536:  # noqa: PLR2004 - ports have 16 bits; `port` itself raises ValueError
+        raise ValueError("the port is out of range")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not contain a user name or password: URLs end up in logs")
+    if parts.fragment:
+        raise ValueError("must not contain '#'")
+    if parts.scheme == "http" and not (allow_http or _is_this_machine(parts.hostname)):
+        raise ValueError("must begin with https://, so that nobody on the way can read or change what is sent")
+    return address
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """Read `Retry-After`, in seconds or as a date; None where it is missing, unreadable or past.
+
+    https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+    """
+    value = headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        seconds = float(value)
+    else:
+        try:
+            moment = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return min(math.ceil(seconds), LONGEST_WAIT_SECONDS) if seconds > 0 else None
+
+
+def _is_this_machine(hostname: str) -> bool:
+    try:
+        return ipaddress.ip_address(hostname).is_loopback
+    except ValueError:
+        return hostname == "localhost" or hostname.endswith(".localhost")

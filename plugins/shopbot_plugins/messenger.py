@@ -1,0 +1,145 @@
+"""Send messages through Meta's Send API, as a Facebook Page.
+
+    senders:
+      - use: messenger
+        page_id: "102290129340398"
+        access_token: ${MESSENGER_PAGE_TOKEN}
+        app_secret: ${MESSENGER_APP_SECRET}
+        api_url: https://graph.facebook.com/v25.0
+        timeout: 30s
+        connections: 32
+        notification_type: REGULAR
+
+`page_id` is the Page's id, in quotes; `access_token` a token of that Page with the permission pages_messaging (for utility
+templates also pages_utility_messaging). With `app_secret` every call carries `appsecret_proof`, which apps with "Require
+App Secret" must send and others may. `api_url` ends with the Graph API version. `timeout` is for each wait on the
+connection; connecting and waiting for a free one of the `connections` take 10 seconds at most. `notification_type` is
+REGULAR, SILENT_PUSH or NO_PUSH.
+
+Inside the messaging window the text is sent, outside it the approved utility template; message tags have ended and are
+never sent. The values of a template's placeholders lose line breaks and repeated spaces and are cut at 256 characters; a
+value that is then empty becomes "-", which Meta accepts.
+
+A send is never guessed. Refusals that Meta explains, and faults before anything was written, count as not sent. When the
+request was written and no answer can be read, the message is in doubt: the claim in its `metadata` comes back with the
+echo and settles it.
+
+https://developers.facebook.com/docs/messenger-platform/reference/send-api
+"""
+
+import hmac
+from datetime import timedelta
+from typing import Annotated, Literal
+
+import httpx
+from pydantic import AfterValidator
+
+from shopbot.plugin import (
+    Context,
+    Field,
+    InDoubt,
+    Logger,
+    OutboundMessage,
+    PluginConfig,
+    PositiveDuration,
+    Receipt,
+    Retry,
+    hookimpl,
+)
+from shopbot_plugins._endpoint import check_address
+from shopbot_plugins._messenger_answer import read_answer
+from shopbot_plugins._messenger_body import message_content
+from shopbot_plugins._secret import Secret, Token
+
+_CONNECT_SECONDS = 10.0
+"""Also for a free connection: both together stay below the host's time limit, which counts as in doubt."""
+
+_KEEP_ALIVE_SECONDS = 5.0
+"""Meta does not publish when it closes idle connections. A request that meets the closing fails like one whose answer was
+lost, and must be taken for one; so idle connections are given up long before a server would."""
+
+_NOTHING_WRITTEN = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+
+def _graph_url(url: str) -> str:
+    if "?" in url:
+        raise ValueError("must not contain '?'")
+    return check_address(url).rstrip("/")
+
+
+class Config(PluginConfig):
+    """What `use: messenger` accepts."""
+
+    page_id: str = Field(strict=True, pattern=r"^[0-9]{1,32}$", description="The Page's id: digits, written in quotes.")
+    access_token: Token = Field(description="A Page access token with the permission pages_messaging.")
+    app_secret: Secret | None = Field(
+        None, description="The app's secret, to send appsecret_proof with each call; not sent where left out."
+    )
+    api_url: Annotated[str, AfterValidator(_graph_url)] = Field(
+        "https://graph.facebook.com/v25.0", strict=True, description="The Graph API's address with its version."
+    )
+    timeout: PositiveDuration = Field(
+        timedelta(seconds=30),
+        description="How long to wait for each part of the answer: a duration such as 30s. After that it is in doubt.",
+    )
+    connections: int = Field(32, ge=1, le=1000, description="How many connections may be open at once.")
+    notification_type: Literal["REGULAR", "SILENT_PUSH", "NO_PUSH"] = Field(
+        "REGULAR", description="How the phone announces the message: REGULAR, SILENT_PUSH or NO_PUSH."
+    )
+
+
+class Plugin:
+    """One Page's sender. PSIDs travel in bodies, tokens in headers: neither is ever part of a URL."""
+
+    _client: httpx.AsyncClient
+    _log: Logger
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._token = config.access_token.get_secret_value()
+        self._fields: dict[str, str] = {}
+        if config.notification_type != "REGULAR":
+            self._fields["notification_type"] = config.notification_type
+        if config.app_secret is not None:
+            # https://developers.facebook.com/docs/graph-api/guides/secure-requests
+            key = config.app_secret.get_secret_value().encode()
+            self._fields["appsecret_proof"] = hmac.digest(key, self._token.encode(), "sha256").hex()
+
+    @hookimpl
+    async def start(self, context: Context) -> None:
+        """Make the connection pool."""
+        self._log = context.log
+        seconds = self._config.timeout.total_seconds()
+        connect_seconds = min(seconds, _CONNECT_SECONDS)
+        self._client = httpx.AsyncClient(
+            base_url=self._config.api_url,
+            headers={"Authorization": f"Bearer {self._token}", "User-Agent": "shopbot"},
+            timeout=httpx.Timeout(seconds, connect=connect_seconds, pool=connect_seconds),
+            limits=httpx.Limits(
+                max_connections=self._config.connections,
+                max_keepalive_connections=self._config.connections,
+                keepalive_expiry=_KEEP_ALIVE_SECONDS,
+            ),
+        )
+
+    @hookimpl
+    async def stop(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    @hookimpl
+    async def send_message(self, message: OutboundMessage) -> Receipt:
+        """Send the message as its `delivery` says."""
+        body = {
+            "recipient": {"id": message.psid},
+            "messaging_type": message.delivery.value,
+            "message": message_content(message),
+            **self._fields,
+        }
+        try:
+            response = await self._client.post(f"/{self._config.page_id}/messages", json=body)
+        except _NOTHING_WRITTEN as error:
+            raise Retry(f"Messenger could not be reached: {type(error).__name__}") from error
+        except httpx.RequestError as error:
+            raise InDoubt(f"the connection failed during the call: {type(error).__name__}") from error
+        return read_answer(message, response, self._log)
