@@ -1,9 +1,9 @@
 """Meta's Graph API errors as data: what each one means for a message that was not sent.
 
 Codes and meanings: https://developers.facebook.com/documentation/business-messaging/messenger-platform/error-codes and
-https://developers.facebook.com/docs/graph-api/guides/error-handling (which has 102 and 190). 1893061, 1893029 and 1200 are
-not in Meta's current table but seen in the field: https://github.com/chatwoot/chatwoot/issues/14669. What to do about
-each code is our judgement; Meta says it only through `is_transient`.
+https://developers.facebook.com/docs/graph-api/guides/error-handling (which has 102 and 190). 1893061, 1893029 and
+1200 are not in Meta's current table but seen in the field: https://github.com/chatwoot/chatwoot/issues/14669. What to
+do about each code is our judgement; Meta says it only through `is_transient`.
 """
 
 import re
@@ -102,8 +102,8 @@ RULES = (
 _BY_CODE: Mapping[tuple[int, int | None], Rule] = {(rule.code, rule.subcode): rule for rule in RULES}
 
 _WHEN_TRANSIENT = {Verdict.REFUSED: Verdict.RETRY, Verdict.CHANNEL_DOWN: Verdict.RETRY}
-"""`is_transient: true` takes what looks final back. Pauses stay pauses, and a closed window stays closed: for it a retry
-is never the answer."""
+"""`is_transient: true` takes back what looks final. Pauses stay pauses, and a closed window stays closed: for it, a
+retry is never the answer."""
 
 _WHEN_LASTING = {Verdict.RETRY: Verdict.REFUSED}
 """`is_transient: false` makes a retry pointless. Rate limits stay what they are: they end."""

@@ -5,10 +5,10 @@
         file: audit.jsonl
         max_bytes: 10000000
 
-`file` is a file name inside the data directory. Before it would grow beyond `max_bytes`, it becomes `FILE.1` (an earlier
-one is replaced) and a new one is begun, so the two take up twice that much at most. A line holds the event, its status,
-the order, the masked PSID and what each step ended with, but nothing of the messages' texts. Several worker processes may
-share the file.
+`file` is a file name inside the data directory. Before it would grow beyond `max_bytes`, it becomes `FILE.1` (an
+earlier one is replaced) and a new one is begun, so the two take up twice that much at most. A line holds the event, its
+status, the order, the masked PSID and what each step ended with, but nothing of the messages' texts. Several worker
+processes may share the file.
 
 A crash right after an event may lose its line: the store's journal, which `shopbot explain` shows, is the record.
 """
@@ -78,7 +78,7 @@ class Plugin:
 
 def _open(path: Path) -> BinaryIO:
     """Open a file to append to, for this user alone: it holds who bought when."""
-    return path.open("ab", opener=lambda name, flags: os.open(name, flags, 0o600))
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
 
 
 def _entry(event: Event, run: Run) -> dict[str, Any]:

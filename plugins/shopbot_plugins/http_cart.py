@@ -42,7 +42,7 @@ class Config(PluginConfig):
     """What `use: http_cart` accepts."""
 
     # Before `url`, whose check asks for it.
-    allow_http: bool = Field(False, description="Whether an http:// address may be another machine's.")
+    allow_http: bool = Field(default=False, description="Whether an http:// address may be another machine's.")
     url: str = Field(strict=True, description="The cart's address, with {psid} and, where wanted, {order_id} in it.")
     method: Literal["DELETE", "POST"] = Field("DELETE", description="The HTTP method: DELETE or POST.")
     token: Token | None = Field(None, description="Sent as bearer token; none where left out.")

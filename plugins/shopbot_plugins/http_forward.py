@@ -2,7 +2,6 @@
 
     plugins:
       - use: http_forward
-        name: tell_warehouse
         url: https://shop.example/hooks/orders
         token: ${WAREHOUSE_TOKEN}
         signing_secret: ${WAREHOUSE_SECRET}
@@ -10,11 +9,11 @@
         send_psid: false
         allow_http: false
 
-A rule names it as a step: `steps: [resolve_psid, tell_warehouse]`. The body is JSON: `event` (id, topic, received_at),
-`shop`, `rule`, and `order` (id, name, statuses, total, times, lines) without the customer's name, e-mail or address;
-with `send_psid` also `psid`. `token` is sent as a bearer token; with `signing_secret` the header `X-Shopbot-Signature` is
-`sha256=` and the hex HMAC-SHA256 of the raw body. `timeout` is for connecting and for each wait on the connection.
-`allow_http` lets all this travel unprotected, for a service inside a private network.
+A rule names it as a step: `steps: [resolve_psid, http_forward]`. What is posted to `url` is JSON: `event` (id, topic,
+received_at), `shop`, `rule`, and `order` (id, name, statuses, total, times, lines) without the customer's name, e-mail
+or address; with `send_psid` also `psid`. `token` is sent as a bearer token; with `signing_secret` the header
+`X-Shopbot-Signature` is `sha256=` and the hex HMAC-SHA256 of the raw body. `timeout` is for connecting and for each
+wait on the connection. `allow_http` lets all this travel unprotected, for a service inside a private network.
 
 The same event may be posted more than once; its id is in the header `Idempotency-Key`, percent-encoded where it has
 characters that a header cannot carry. 2xx is done; 408, 409, 425, 429, 5xx and network faults are tried again, not
@@ -57,7 +56,7 @@ class Config(PluginConfig):
     """What `use: http_forward` accepts."""
 
     # Before `url`, whose check asks for it.
-    allow_http: bool = Field(False, description="Whether an http:// address may be another machine's.")
+    allow_http: bool = Field(default=False, description="Whether an http:// address may be another machine's.")
     url: str = Field(strict=True, description="Where to post to.")
     token: Token | None = Field(None, description="Sent as bearer token; none where left out.")
     signing_secret: Secret | None = Field(
@@ -67,7 +66,9 @@ class Config(PluginConfig):
         timedelta(seconds=10),
         description="How long to wait for the connection, and for each part of the answer: a duration such as 10s.",
     )
-    send_psid: bool = Field(False, description="Whether the shopper's PSID, which is personal data, goes along.")
+    send_psid: bool = Field(
+        default=False, description="Whether the shopper's PSID, which is personal data, goes along."
+    )
 
     @field_validator("url")
     @classmethod

@@ -10,19 +10,19 @@
         connections: 32
         notification_type: REGULAR
 
-`page_id` is the Page's id, in quotes; `access_token` a token of that Page with the permission pages_messaging (for utility
-templates also pages_utility_messaging). With `app_secret` every call carries `appsecret_proof`, which apps with "Require
-App Secret" must send and others may. `api_url` ends with the Graph API version. `timeout` is for each wait on the
-connection; connecting and waiting for a free one of the `connections` take 10 seconds at most. `notification_type` is
-REGULAR, SILENT_PUSH or NO_PUSH.
+`page_id` is the Page's id, in quotes; `access_token` a token of that Page with the permission pages_messaging (for
+utility templates also pages_utility_messaging). With `app_secret` every call carries `appsecret_proof`, which apps with
+"Require App Secret" must send and others may. `api_url` ends with the Graph API version. `timeout` is for each wait on
+the connection; connecting, and waiting for a free one of the `connections`, take 10 seconds at most.
+`notification_type` is REGULAR, SILENT_PUSH or NO_PUSH.
 
 Inside the messaging window the text is sent, outside it the approved utility template; message tags have ended and are
-never sent. The values of a template's placeholders lose line breaks and repeated spaces and are cut at 256 characters; a
-value that is then empty becomes "-", which Meta accepts.
+never sent. The values of a template's placeholders lose line breaks and repeated spaces and are cut at 256 characters;
+a value that is then empty becomes "-".
 
-A send is never guessed. Refusals that Meta explains, and faults before anything was written, count as not sent. When the
-request was written and no answer can be read, the message is in doubt: the claim in its `metadata` comes back with the
-echo and settles it.
+A send is never guessed. Refusals that Meta explains, and faults before anything was written, count as not sent. When
+the request was written and no answer can be read, the message is in doubt: the claim in its `metadata` comes back with
+the echo and settles it.
 
 https://developers.facebook.com/docs/messenger-platform/reference/send-api
 """
@@ -55,8 +55,8 @@ _CONNECT_SECONDS = 10.0
 """Also for a free connection: both together stay below the host's time limit, which counts as in doubt."""
 
 _KEEP_ALIVE_SECONDS = 5.0
-"""Meta does not publish when it closes idle connections. A request that meets the closing fails like one whose answer was
-lost, and must be taken for one; so idle connections are given up long before a server would."""
+"""Meta does not publish when it closes idle connections. A request that meets the closing fails like one whose answer
+was lost, and must be taken for one; so idle connections are given up long before a server would."""
 
 _NOTHING_WRITTEN = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 

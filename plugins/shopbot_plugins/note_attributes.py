@@ -5,9 +5,9 @@
         key: psid
         trust: known_shopper
 
-`key` is the attribute's exact name. `trust` says what must vouch for the value, because anyone who can open the cart can
-edit it: `signed` takes only the token that shopbot's own checkout links carry, `known_shopper` also a plain PSID for
-which the shop holds a cart, a checkout token or a conversation, and `any` every PSID.
+`key` is the attribute's exact name. `trust` says what must vouch for the value, because anyone who can open the cart
+can edit it: `signed` takes only the token that shopbot's own checkout links carry, `known_shopper` also a plain PSID
+for which the shop holds a cart, a checkout token or a conversation, and `any` every PSID.
 
 https://shopify.dev/docs/api/storefront/latest/objects/Attribute
 """

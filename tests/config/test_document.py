@@ -104,7 +104,7 @@ def test_aliases_cannot_fill_the_memory() -> None:
     for before, name in zip("abcdefgh", "bcdefghi", strict=True):
         lines.append(f"{name}: &{name} [{', '.join(['*' + before] * 9)}]")
 
-    assert complaints("\n".join(lines)) == [f"f:4:27: aliases repeat more than {MOST_ALIASED_VALUES} values"]
+    assert complaints("\n".join(lines)) == [f"f:5:8: aliases repeat more than {MOST_ALIASED_VALUES} values"]
 
 
 def test_an_alias_inside_its_own_value_is_refused() -> None:
@@ -119,9 +119,7 @@ def test_deep_nesting_is_refused_where_it_begins() -> None:
 
 
 def test_a_text_beyond_the_limit_is_refused_unread() -> None:
-    assert complaints("#" * (LARGEST_TEXT_BYTES + 1)) == [
-        "f: larger than 1048576 bytes: this is no configuration"
-    ]
+    assert complaints("#" * (LARGEST_TEXT_BYTES + 1)) == ["f: larger than 1048576 bytes: this is no configuration"]
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# only a remark\n", "---\n", "~"])
@@ -135,9 +133,7 @@ def test_a_file_that_is_no_mapping_is_refused(text: str) -> None:
 
 
 def test_a_second_document_is_refused_where_it_starts() -> None:
-    assert complaints("a: 1\n---\nb: 2\n") == [
-        "f:2:1: a second document ('---') starts here: put everything into one"
-    ]
+    assert complaints("a: 1\n---\nb: 2\n") == ["f:2:1: a second document ('---') starts here: put everything into one"]
 
 
 TAG_HINT = "a file is not included and a secret is written ${NAME}; a text that starts with '!' needs quotes"
@@ -157,19 +153,17 @@ TAG_HINT = "a file is not included and a secret is written ${NAME}; a text that 
 def test_tags_are_refused_each_at_its_place(tag: str, shown: str) -> None:
     document = parse(f"a: 1\nb: {tag}\n", "f")
 
-    assert [str(problem) for problem in document.problems] == [
-        f"f:2:4: the tag '{shown}' is not supported: {TAG_HINT}"
-    ]
+    assert [str(problem) for problem in document.problems] == [f"f:2:4: the tag '{shown}' is not supported: {TAG_HINT}"]
     assert document.is_broken(("b",))
     assert document.is_broken(("b", "below", 0))
     assert not document.is_broken(("a",))
 
 
 def test_standard_tags_are_allowed_where_they_fit() -> None:
-    document = parse("a: !!str 0123\nb: !!int '7'\nc: !!map {d: 1}\ne: !!seq [1]\nf: ! 12\n", "f")
+    document = parse("a: !!str 0123\nb: !!int '7'\nc: !!map {d: 1}\ne: !!seq [1]\n", "f")
 
     assert document.problems == ()
-    assert document.data == {"a": "0123", "b": 7, "c": {"d": 1}, "e": [1], "f": "12"}
+    assert document.data == {"a": "0123", "b": 7, "c": {"d": 1}, "e": [1]}
 
 
 @pytest.mark.parametrize("value", ["!!int x", "!!int", "!!bool maybe", "!!float x"])
@@ -211,7 +205,7 @@ BEHIND = "text behind a closing quote or bracket: put the whole value in quotes"
         ),
         ("a: 'it's'", f"1:8: {BEHIND}"),
         ("a: [1, 2\nb: 3", "2:2: ',' or ']' is missing for the '[' in line 1"),
-        ("a: {b: 1\nc: 3", "2:1: ',' or '}' is missing for the '{' in line 1"),
+        ("a: {b: 1\nc: 3", "2:2: ',' or '}' is missing for the '{' in line 1"),
         ("a: [${X}]", f"1:6: ',' or ']' is missing for the '[' in line 1{BRACKETS}"),
         ("a: {k: ${X}}", f"1:9: ',' or '}}' is missing for the '{{' in line 1{BRACKETS}"),
         ("a: {{ x }} hi", f"1:12: {BEHIND}{BRACKETS}"),
@@ -241,7 +235,7 @@ BEHIND = "text behind a closing quote or bracket: put the whole value in quotes"
         ),
         ("a: !e!x y", "1:4: a value cannot start with '!': put it in quotes"),
         ("a: ? b", "1:4: a value cannot start with '? ': put it in quotes"),
-        ("%FOO", "1:1: a line cannot start with '%': put it in quotes"),
+        ("%YAML x", "1:1: a line cannot start with '%': put it in quotes"),
         ("a: 1\nb: x\x07", "2:5: the character U+0007 is not allowed in YAML"),
         ('a: "\\UFFFFFFFF"', "1:7: an escape or a directive with a number that is far too large"),
         ("x: {<<: 3}", "1:9: '<<' takes the keys of a mapping: write '<<: *name'"),

@@ -84,8 +84,8 @@ def test_a_slip_in_a_name_is_recognised() -> None:
 
 def test_all_missing_variables_are_reported_once_each() -> None:
     assert complaints("a: &x ${ONE}-${TWO}\nb: *x\nc: ${ONE}") == [
-        "f:1:7: the environment variable 'ONE' is not set",
-        "f:1:7: the environment variable 'TWO' is not set",
+        "f:1:4: the environment variable 'ONE' is not set",
+        "f:1:4: the environment variable 'TWO' is not set",
         "f:3:4: the environment variable 'ONE' is not set",
     ]
 

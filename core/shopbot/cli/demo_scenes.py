@@ -10,9 +10,11 @@ from pathlib import Path
 import httpx
 from redis.asyncio import Redis
 from rich import box
-from rich.align import Align
 from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
 from rich.panel import Panel
+from rich.table import Table
 from rich.text import Text
 
 from shopbot.model.outcome import Status
@@ -29,7 +31,8 @@ ORDER_ID = 6021482911946154508
 PROMISE_SECONDS = 3.0
 _WAIT_SECONDS = 15.0
 _LOOK_SECONDS = 0.005
-_CARD_WIDTH = 46
+_CARD_WIDTH = 50
+_NAME_WIDTH = 20
 
 
 class DemoFailedError(Exception):
@@ -61,8 +64,8 @@ class Scenes:
     def introduce(self, url: str, messenger: str) -> None:
         """Say what is running."""
         self._console.rule("[bold]shopbot demo")
-        self._line("host", f"{url}  (the real one, with its embedded Valkey; every event is on disk first)")
-        self._line("Messenger", f"{messenger}  (a simulator that keeps Meta's rules)")
+        self._line("host", f"{url}\n[dim]the real one, on its embedded Valkey server[/]")
+        self._line("Messenger", f"{messenger}\n[dim]a simulator that keeps Meta's rules[/]")
 
     async def play(self) -> None:
         """Play all scenes.
@@ -109,7 +112,7 @@ class Scenes:
         for entry in record.journal:
             if entry.step and entry.status is Status.DONE:
                 step = entry.step.partition(":")[2]
-                self._line(step, f"{entry.detail or 'done'}  [dim]{entry.plugin.replace('[', chr(92) + '[')}[/]")
+                self._line(step, f"{entry.detail or 'done'}  [dim]{escape(entry.plugin)}[/]")
         if await self._store.exists(self._keys.cart(PSID)):
             raise DemoFailedError("the cart is still there")
         message = self._simulator.sent[0]
@@ -184,9 +187,19 @@ class Scenes:
         self._console.print(f"\n[bold cyan]▌ {title}[/]")
 
     def _line(self, name: str, text: str) -> None:
-        self._console.print(f"  [dim]{name:>20}[/]  {text}")
+        row = Table.grid(padding=(0, 2))
+        row.add_column(width=_NAME_WIDTH, justify="right", style="dim")
+        row.add_column()
+        row.add_row(name, text)
+        self._console.print(row)
 
     def _card(self, text: str) -> None:
-        title = Text("Messenger · Demo Shop", style="bold blue")
-        panel = Panel(Text(text), title=title, title_align="left", box=box.ROUNDED, width=_CARD_WIDTH, padding=(1, 2))
-        self._console.print(Align(panel, "left"), style="default")
+        card = Panel(
+            Text(text),
+            title="[bold blue]Messenger · Demo Shop[/]",
+            title_align="left",
+            box=box.ROUNDED,
+            width=_CARD_WIDTH,
+            padding=(1, 2),
+        )
+        self._console.print(Padding(card, (0, 0, 0, _NAME_WIDTH + 2)))

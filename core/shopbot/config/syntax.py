@@ -47,6 +47,7 @@ _EXPLANATIONS = (
         "text behind a closing quote or bracket: put the whole value in quotes",
         templates=True,
     ),
+    _Explanation(r"expected <block end>, but found ':'", "a ':' without a key in front of it"),
     _Explanation(
         r"expected <block end>, but found '-'",
         "a list entry among the keys of a mapping: indent it below the key that it belongs to",
@@ -81,7 +82,11 @@ _EXPLANATIONS = (
         "behind '|' or '>' the text begins on the next line; a text that starts with one needs quotes",
         where_it_opens=True,
     ),
-    _Explanation(r"scanning a directive|(YAML|TAG) directive", "a line cannot start with '%': put it in quotes"),
+    _Explanation(
+        r"scanning a directive|(YAML|TAG) directive",
+        "a line cannot start with '%': put it in quotes",
+        where_it_opens=True,
+    ),
     _Explanation(r"incompatible YAML document", "shopbot reads YAML 1.1 and 1.2: leave out the %YAML line"),
     _Explanation(
         r"expected '<document start>'",

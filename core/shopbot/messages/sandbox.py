@@ -48,7 +48,8 @@ class Expression:
         try:
             return bool(self._expression(_full_context(context, None, UTC)))
         except Exception as error:
-            raise explain(error, self._name, context) from error
+            failure = explain(error, self._name, context)
+            raise TemplateError(failure.message, None, self._name) from error
 
 
 class TemplateSandbox:
@@ -131,11 +132,11 @@ class TemplateSandbox:
         Raises TemplateError for what is no expression.
         """
         if source.lstrip().startswith(("{{", "{%")):
-            raise TemplateError("an expression stands without {{ }}: order.total.amount > 100", 1, name)
+            raise TemplateError("an expression stands without {{ }}: order.total.amount > 100", None, name)
         try:
             compiled = self._environment.compile_expression(checked_source(source, name), undefined_to_none=False)
         except Exception as error:
-            raise explain(error, name, ()) from error
+            raise TemplateError(explain(error, name, ()).message, None, name) from error
         return Expression(name, compiled)
 
     def render(

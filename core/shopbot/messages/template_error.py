@@ -53,7 +53,7 @@ def _message(error: Exception, names: Iterable[str]) -> str:
             return f"there is no template '{error.name}'"
         case TemplateSyntaxError() | TemplateRuntimeError():
             return error.message or str(error)
-        case RecursionError() | MemoryError():
+        case RecursionError() | MemoryError() | SyntaxError():  # the last from Python, about the generated code
             return "the template is nested too deeply"
         case ZeroDivisionError():
             return "division by zero"

@@ -25,59 +25,21 @@ from shopbot.messages.template_budget import (
     Budget,
     LimitReachedError,
 )
-from shopbot.messages.template_operations import check_replace, check_width, percent_format
+from shopbot.messages.template_operations import check_replace, check_trimmed, check_width, percent_format
 from shopbot.messages.template_values import NotTextError, admit, check_length, describe, size_of, text_of
 
 MAX_GROUPS: Final = 1000
 
-_TEXT_FILTERS: Final = frozenset(
-    {
-        "capitalize",
-        "center",
-        "indent",
-        "lower",
-        "replace",
-        "striptags",
-        "title",
-        "trim",
-        "truncate",
-        "upper",
-        "urlencode",
-        "wordcount",
-        "wordwrap",
-    }
-)
+_TEXT_FILTERS: Final = frozenset({
+    "capitalize", "center", "indent", "lower", "replace", "striptags", "title", "trim", "truncate", "upper",
+    "urlencode", "wordcount", "wordwrap"
+})  # fmt: skip
 """Those that Jinja applies to `str(value)`: here to the text that a message would show, with plain arguments."""
-_OTHER_FILTERS: Final = frozenset(
-    {
-        "abs",
-        "batch",
-        "count",
-        "d",
-        "default",
-        "dictsort",
-        "first",
-        "float",
-        "groupby",
-        "int",
-        "items",
-        "last",
-        "length",
-        "list",
-        "map",
-        "max",
-        "min",
-        "reject",
-        "rejectattr",
-        "reverse",
-        "round",
-        "select",
-        "selectattr",
-        "slice",
-        "sort",
-        "unique",
-    }
-)
+_OTHER_FILTERS: Final = frozenset({
+    "abs", "batch", "count", "d", "default", "dictsort", "first", "float", "groupby", "int", "items", "last",
+    "length", "list", "map", "max", "min", "reject", "rejectattr", "reverse", "round", "select", "selectattr",
+    "slice", "sort", "unique"
+})  # fmt: skip
 _TESTS: Final = frozenset(JINJA_TESTS) - {"callable", "escaped", "filter", "test"}
 
 
@@ -211,6 +173,7 @@ _CHECKS: Final[Mapping[str, Callable[..., object]]] = MappingProxyType({
     "replace": check_replace,
     "round": _check_round,
     "slice": _check_groups,
+    "trim": check_trimmed,
     "wordwrap": _check_wordwrap,
 })  # fmt: skip
 """What to look at before a filter runs; each takes the filter's own arguments."""

@@ -109,6 +109,8 @@ def check_string_call(text: str, method: str, arguments: tuple[Any, ...]) -> Non
         if not isinstance(parts, list | tuple | set | frozenset | str | Mapping):
             raise NotTextError("join needs a list of texts")
         check_length(sum(len(part) + len(text) for part in parts if isinstance(part, str)))
+    elif method in {"strip", "lstrip", "rstrip"}:
+        check_trimmed(text, *arguments)
     elif method == "replace":
         check_replace(text, *arguments)
 
@@ -119,6 +121,12 @@ def check_replace(text: str, old: object = "", new: object = "", count: object =
         found = text.count(old)
         times = found if count < 0 else min(found, count)
         check_length(len(text) + times * (len(new) - len(old)))
+
+
+def check_trimmed(_text: str, chars: object = None) -> None:
+    """Refuse to look each character up in a long list of characters to strip."""
+    if isinstance(chars, str) and len(chars) > MAX_FIELD_WIDTH:
+        raise LimitReachedError(f"at most {MAX_FIELD_WIDTH} characters to strip")
 
 
 def check_width(width: object) -> int:

@@ -32,43 +32,17 @@ MAX_BITS: Final = 256
 MAX_EXPONENT: Final = 100
 MAX_NESTING: Final = 16
 
-STRING_METHODS: Final = frozenset(
-    {
-        "upper",
-        "lower",
-        "title",
-        "capitalize",
-        "casefold",
-        "swapcase",
-        "strip",
-        "lstrip",
-        "rstrip",
-        "removeprefix",
-        "removesuffix",
-        "startswith",
-        "endswith",
-        "find",
-        "count",
-        "split",
-        "rsplit",
-        "splitlines",
-        "partition",
-        "rpartition",
-        "isdigit",
-        "isalpha",
-        "isalnum",
-        "isnumeric",
-        "isspace",
-        "isupper",
-        "islower",
-        "center",
-        "ljust",
-        "rjust",
-        "zfill",
-        "replace",
-        "join",
-    }
-)
+# Without rsplit and rpartition, which CPython searches in quadratic time, and format, which reads attributes.
+STRING_METHODS: Final = frozenset({
+    "upper", "lower", "title", "capitalize", "casefold", "swapcase", "strip", "lstrip", "rstrip",
+    "removeprefix", "removesuffix", "startswith", "endswith", "find", "count", "split", "splitlines",
+    "partition", "isdigit", "isalpha", "isalnum", "isnumeric", "isspace", "isupper", "islower", "center",
+    "ljust", "rjust", "zfill", "replace", "join"
+})  # fmt: skip
+_LOOP_FIELDS: Final = frozenset({
+    "index", "index0", "revindex", "revindex0", "first", "last", "length", "depth", "depth0", "previtem",
+    "nextitem", "cycle", "changed"
+})  # fmt: skip
 _READABLE: Final[tuple[tuple[type, frozenset[str]], ...]] = (
     (Enum, frozenset({"name", "value"})),
     (str, STRING_METHODS),
@@ -78,26 +52,7 @@ _READABLE: Final[tuple[tuple[type, frozenset[str]], ...]] = (
     (dt.datetime, frozenset({"hour", "minute", "second", "date"})),
     (dt.date, frozenset({"year", "month", "day", "weekday", "isoweekday", "isoformat"})),
     (dt.timedelta, frozenset({"days", "seconds", "total_seconds"})),
-    (
-        LoopContext,
-        frozenset(
-            {
-                "index",
-                "index0",
-                "revindex",
-                "revindex0",
-                "first",
-                "last",
-                "length",
-                "depth",
-                "depth0",
-                "previtem",
-                "nextitem",
-                "cycle",
-                "changed",
-            }
-        ),
-    ),
+    (LoopContext, _LOOP_FIELDS),
     (BlockReference, frozenset({"super"})),
 )
 """Names that may be read from each kind of value. Every kind that fits counts: an Enum may be a str, too."""

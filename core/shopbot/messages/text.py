@@ -57,12 +57,14 @@ def _cut(text: str, room: int) -> str:
     words = 0  # where the longest prefix of whole words ends
     used = 0
     flags = 0  # regional indicators in a row, up to here
+    conjunct = False  # whether a virama, maybe with more marks, stands just before
     for index, (character, following) in enumerate(pairwise(text), start=1):
         used += length(character)
         if used > room:
             break
         flags = flags + 1 if _is_regional_indicator(character) else 0
-        if not _joined(character, following, flags):
+        conjunct = _is_virama(character) or (conjunct and _extends(character))
+        if not _joined(character, following, flags, conjunct=conjunct):
             fits = index
             words = index if following.isspace() else words
     return text[: words if words >= fits * _WORD_BOUNDARY_SHARE else fits].rstrip()
@@ -74,8 +76,8 @@ def _cut(text: str, room: int) -> str:
 # costs a few characters of text, to tear one apart shows a broken sign.
 
 _ZERO_WIDTH_JOINER: Final = "\u200d"
-_EXTENDING: Final = re.compile("[\u200c\u200d\uff9e\uff9f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
-"""Joiners, half-width voicing marks, skin tones, the tags of regional flags; marks go by category."""
+_EXTENDING: Final = re.compile("[\u200c\u200d\uff9e\uff9f\u0e33\u0eb3\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]")
+"""Joiners, half-width voicing marks, Thai and Lao AM, skin tones, the tags of regional flags; marks go by category."""
 _PREPENDED: Final = re.compile(
     "[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u0d4e\U000110bd\U000110cd\U000111c2\U000111c3\U0001193f\U00011941]"
     "|[\U00011a3a\U00011a84-\U00011a89\U00011d46]"
@@ -91,20 +93,28 @@ def _is_regional_indicator(character: str) -> bool:
     return "\U0001f1e6" <= character <= "\U0001f1ff"
 
 
-def _joined(left: str, right: str, flags: int) -> bool:
+def _is_virama(character: str) -> bool:
+    return unicodedata.combining(character) == _VIRAMA
+
+
+def _extends(character: str) -> bool:
+    return unicodedata.category(character) in {"Mn", "Mc", "Me"} or _EXTENDING.match(character) is not None
+
+
+def _joined(left: str, right: str, flags: int, *, conjunct: bool) -> bool:
     """Say whether a cut between the two would split a cluster.
 
     flags: how many regional indicators in a row end with *left*; two make one flag.
+    conjunct: whether *left* ends a run of marks with a virama in it, which joins the next consonant.
     """
     if left < "\u0300" and right < "\u0300":  # the common case: Latin letters, digits, blanks
         return False
     return (
-        unicodedata.category(right) in {"Mn", "Mc", "Me"}
-        or _EXTENDING.match(right) is not None
+        _extends(right)
         or left == _ZERO_WIDTH_JOINER
         or (_is_regional_indicator(right) and flags % 2 == 1)
         or _PREPENDED.match(left) is not None
-        or (unicodedata.combining(left) == _VIRAMA and right.isalpha())
+        or (conjunct and right.isalpha())
         or (_HANGUL.match(left) is not None and _HANGUL_VOWEL_OR_TRAILING.match(right) is not None)
         or (_HANGUL_LEADING.match(left) is not None and _HANGUL.match(right) is not None)
     )
