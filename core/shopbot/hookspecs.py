@@ -77,6 +77,9 @@ class HookSpecs:
 
         message: `claim` must travel with the message where the platform can echo it.
 
+        A plugin's attribute `channel: str` names what shares a rate limit and a token (`messenger:<page id>`); without
+        one it is the entry's name. Pauses and outages concern all messages of a channel, in all processes.
+
         Return the `Receipt`, or None when you do not serve this message (nothing was sent). Raise `Retry` (nothing was
         sent, try later), `Refused` (nothing was sent, never will be), `ChannelDown` (nothing can be sent until a person
         acts) or `InDoubt` (it may have been sent). Any other exception, and the time limit of 60 seconds, counts

@@ -33,9 +33,11 @@ class Worker:
         hooks: Hooks,
         clock: Callable[[], datetime],
         concurrency: int,
+        unpark: Callable[[Queue], Awaitable[None]],
     ) -> None:
         """Prepare the worker; `run` does the work.
 
+        unpark: brings events back that waited for a channel, if it is open.
         concurrency: how many events are worked on at a time.
         """
         self._queue = queue
@@ -43,6 +45,7 @@ class Worker:
         self._hooks = hooks
         self._clock = clock
         self._concurrency = concurrency
+        self._unpark = unpark
         self._free = asyncio.Semaphore(concurrency)
         self._in_hand: dict[str, asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
@@ -153,7 +156,9 @@ class Worker:
             self._begin(tasks, deliveries)
 
     async def _promote(self) -> None:
+        """Bring back what is due, and what waited for a channel that is open again."""
         await self._queue.promote(self._clock())
+        await self._unpark(self._queue)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         """Do some upkeep at once and then again and again; the store may be away meanwhile.

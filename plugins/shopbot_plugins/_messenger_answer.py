@@ -38,7 +38,7 @@ def read_answer(message: OutboundMessage, response: httpx.Response, log: Logger)
     if error is not None and message_id is None:
         raise _refusal(message, response, error, usage, log)
     if error is None and response.is_success and isinstance(message_id, str) and message_id:
-        return Receipt(message_id=message_id)
+        return Receipt(message_id=message_id, usage_percent=usage.percent)
     log.warning(
         "messenger_answer_unexplained",
         http_status=response.status_code,

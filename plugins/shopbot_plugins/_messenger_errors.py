@@ -99,6 +99,12 @@ RULES = (
     Rule(2018321, None, Verdict.RETRY, "one of Messenger's own flows controls the conversation", 300.0),
 )
 
+_BAD_PROOF = Rule(
+    100, None, Verdict.CHANNEL_DOWN, "app_secret is missing, or not that of the app which made the access token"
+)
+"""The one row that needs Meta's words: it has the code of every wrong parameter, but concerns all messages.
+https://developers.facebook.com/docs/graph-api/guides/secure-requests"""
+
 _BY_CODE: Mapping[tuple[int, int | None], Rule] = {(rule.code, rule.subcode): rule for rule in RULES}
 
 _WHEN_TRANSIENT = {Verdict.REFUSED: Verdict.RETRY, Verdict.CHANNEL_DOWN: Verdict.RETRY}
@@ -116,6 +122,8 @@ class GraphError:
     code: int
     subcode: int | None
     is_transient: bool | None
+    is_about_proof: bool
+    """Whether Meta complains about `appsecret_proof`."""
     trace_id: str
     """What Meta's support asks for."""
     explanation: str
@@ -136,6 +144,7 @@ class GraphError:
             code=code,
             subcode=subcode if isinstance(subcode, int) else None,
             is_transient=transient if isinstance(transient, bool) else None,
+            is_about_proof="appsecret_proof" in str(error.get("message")),
             trace_id=str(error.get("fbtrace_id", ""))[:64],
             # Template errors say why only in error_user_msg.
             explanation=_explanation(error.get("error_user_msg") or error.get("message"), quoted),
@@ -153,6 +162,8 @@ class GraphError:
         The order: `is_transient`, code with subcode, code alone, HTTP status; what is left is final.
         """
         rule = _BY_CODE.get((self.code, self.subcode)) or _BY_CODE.get((self.code, None))
+        if self.code == _BAD_PROOF.code and self.is_about_proof:
+            rule = _BAD_PROOF
         if rule is not None:
             verdict = rule.verdict
         elif http_status == 429:  # noqa: PLR2004 - too many requests

@@ -96,6 +96,7 @@ class Plugin:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self.channel = f"messenger:{config.page_id}"
         self._token = config.access_token.get_secret_value()
         self._fields: dict[str, str] = {}
         if config.notification_type != "REGULAR":

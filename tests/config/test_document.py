@@ -239,6 +239,7 @@ BEHIND = "text behind a closing quote or bracket: put the whole value in quotes"
         ("a: 1\nb: x\x07", "2:5: the character U+0007 is not allowed in YAML"),
         ('a: "\\UFFFFFFFF"', "1:7: an escape or a directive with a number that is far too large"),
         ("x: {<<: 3}", "1:9: '<<' takes the keys of a mapping: write '<<: *name'"),
+        ("? \n: 1", "1:2: a ':' without a key in front of it"),
         ("a:\n  : 1", "2:3: a ':' without a key in front of it"),
     ],
 )

@@ -59,6 +59,14 @@ class WebhookReceiver:
                 await self._arrived.wait()
         return self.received
 
+    async def wait_for_events(self, count: int) -> list[dict[str, Any]]:
+        """Wait until *count* Messenger events came, in however many requests."""
+        async with asyncio.timeout(10):
+            while len(self.events) < count:
+                self._arrived.clear()
+                await self._arrived.wait()
+        return self.events
+
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[str]:
         app = new_app("webhook-receiver")

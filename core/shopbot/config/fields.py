@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, RootModel, Secret, SecretBytes, SecretStr
 
@@ -74,9 +74,17 @@ def _members(annotation: Any) -> dict[str, Any]:  # noqa: ANN401 - annotations h
     if issubclass(annotation, BaseModel):
         fields = annotation.model_fields.items()
         return {field.alias or name: field.annotation for name, field in fields if not _is_rest(annotation, name)}
-    if dataclasses.is_dataclass(annotation) or is_typeddict(annotation):
-        return get_type_hints(annotation)
+    if dataclasses.is_dataclass(annotation) or _is_typed_dict(annotation):
+        try:
+            return get_type_hints(annotation)
+        except NameError:  # declared inside a function: take everything for secret
+            return dict.fromkeys(annotation.__annotations__, SecretStr)
     return {}
+
+
+def _is_typed_dict(annotation: type) -> bool:
+    # typing.is_typeddict does not know the TypedDict of typing_extensions, which pydantic asks for before 3.12.
+    return issubclass(annotation, dict) and hasattr(annotation, "__total__")
 
 
 def _is_rest(model: type[BaseModel], name: str) -> bool:

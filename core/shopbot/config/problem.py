@@ -10,7 +10,7 @@ from typing import Literal
 
 Severity = Literal["error", "warning"]
 
-_CLOSE_ENOUGH = 0.7
+_CLOSE_ENOUGH = 0.65
 _LONGEST_WORD = 80
 _LONGEST_QUOTE = 60
 

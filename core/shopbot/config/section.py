@@ -77,7 +77,7 @@ def _filled(value: str) -> str:
 
 def _distinct(values: tuple[Item, ...]) -> tuple[Item, ...]:
     if len(set(values)) < len(values):
-        raise expected("a list without repetitions", text=False)
+        raise expected("a list without repetitions", text=False, got=False)
     return values
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
 from shopbot.config.duration import PositiveDuration
@@ -19,6 +19,7 @@ from shopbot.config.store_address import StoreAddress
 __all__ = [
     "PLUGIN_LISTS",
     "DeliverySettings",
+    "InDoubtSettings",
     "Limit",
     "LogSettings",
     "MessageSettings",
@@ -73,18 +74,30 @@ class RetrySettings(Section):
     )
     max: PositiveDuration = Field(timedelta(hours=1), description="The longest wait.")
 
-    @field_validator("max")
-    @classmethod
-    def _not_below_first(cls, value: timedelta, info: ValidationInfo) -> timedelta:
-        if value < info.data.get("first", value):
-            raise expected("a wait that is not shorter than 'first'", text=False)
-        return value
+    @model_validator(mode="after")
+    def _max_is_no_less_than_first(self) -> Self:
+        if self.max < self.first:
+            raise expected("'max' to be no shorter than 'first'", text=False, got=False)
+        return self
 
 
 def _key(value: SecretStr) -> SecretStr:
     if len(value.get_secret_value()) < _SHORTEST_KEY:
         raise expected(f"a key of at least {_SHORTEST_KEY} characters", text=False)
     return value
+
+
+class InDoubtSettings(Section):
+    """What becomes of a message whose sending broke off after the request was written."""
+
+    deadline: PositiveDuration = Field(
+        timedelta(minutes=2), description="How long to wait for the message's echo, which settles the matter."
+    )
+    resend: bool = Field(
+        default=True,
+        description="Whether to send again without an echo, when echoes of later messages have arrived. Otherwise, and "
+        "where false, a person decides.",
+    )
 
 
 class WebSettings(Section):
@@ -167,6 +180,9 @@ class Settings(Section):
     plugins: _Plugins = Field((), description="All other plugins: steps, template filters, observers.")
     ttl: TtlSettings = Field(TtlSettings(), description="How long the store keeps things.")
     retry: RetrySettings = Field(RetrySettings(), description="When failed work is tried again.")
+    in_doubt: InDoubtSettings = Field(
+        InDoubtSettings(), description="What becomes of a message that may or may not have been sent."
+    )
     web: WebSettings = Field(WebSettings(), description="Limits and keys of the HTTP server.")
     worker: WorkerSettings = Field(WorkerSettings(), description="How events are worked on.")
     log: LogSettings = Field(LogSettings(), description="What is logged, and how it looks.")

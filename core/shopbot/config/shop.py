@@ -91,7 +91,7 @@ class DeliverySettings(Section):
             return value
         country = info.data["country"]
         if country is None:
-            raise expected("a country beside the subdivision", text=False)
+            raise expected("a country beside the subdivision", text=False, got=False)
         known = holidays.list_supported_countries(include_aliases=True)[country]
         if value not in known:
             what = f"a subdivision of {country}" if known else f"no subdivision: none is known for {country}"

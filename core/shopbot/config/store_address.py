@@ -15,7 +15,7 @@ SCHEMES = ("redis", "rediss", "unix")
 
 _PATTERN = r"^(embedded|rediss?://.+|unix://.+|.*\$\{.+)$"
 _WHAT = "'embedded' or a URL such as redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/socket"
-_CREDENTIALS = re.compile(r"//[^/]*@")
+_CREDENTIALS = re.compile(r"//.*@")  # greedy: a password may hold a slash
 
 
 def _address(value: str) -> str:

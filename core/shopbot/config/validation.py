@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TypeVar
@@ -54,8 +54,9 @@ class _Fault:
     wording: Wording
 
 
-def _settle(faults: Iterable[_Fault]) -> list[_Fault]:
+def _settle(faults: Sequence[_Fault]) -> list[_Fault]:
     """Reduce the complaints of all types of a union to those that help."""
+    faults = [fault for fault in faults if not _counts_only_the_valid(fault, faults)]
     settled: list[_Fault] = []
     unions: dict[KeyPath, dict[str, list[_Fault]]] = {}
     for fault in faults:
@@ -75,6 +76,14 @@ def _settle(faults: Iterable[_Fault]) -> list[_Fault]:
         wants_text = any(wording.wants_text for wording in wordings)
         settled.append(_Fault(place, "union", "", None, Wording(wanted, wants_text=wants_text)))
     return settled
+
+
+def _counts_only_the_valid(fault: _Fault, faults: Sequence[_Fault]) -> bool:
+    """Say whether pydantic calls a list too short only because it left out the entries that are wrong."""
+    below = len(fault.path)
+    return fault.kind == "too_short" and any(
+        other is not fault and other.path[:below] == fault.path for other in faults
+    )
 
 
 def _only_the_type(group: list[_Fault], place: KeyPath) -> bool:
@@ -115,7 +124,8 @@ class _Judge:
         if fault.kind == "extra_forbidden":
             return self.document.problem(self.document.position_of_key(path), self.unknown(fault.path))
         if fault.kind == "key":
-            message = f"{label(path[:-1])}: expected {fault.wording.expected}, got {quote(str(path[-1]))}"
+            wanted = f"expected {fault.wording.expected}" if fault.wording.expected else fault.wording.message
+            message = f"{label(path[:-1])}: {wanted}, got {quote(str(path[-1]))}"
             return self.document.problem(self.document.position_of_key(path), message)
         return self.document.problem(self.document.position(path), f"{label(path)}: {self.sentence(fault)}")
 
@@ -130,7 +140,8 @@ class _Judge:
         if not wording.expected:
             return _REFUSED if self.tells(wording.message, fault.path) else wording.message
         hint = "" if self.hides(fault.path) else wording.hint  # a hint may be made from the value
-        return f"expected {wording.expected}, got {self.given(fault)}{hint}"
+        got = f", got {self.given(fault)}" if wording.got else ""
+        return f"expected {wording.expected}{got}{hint}"
 
     def hides(self, path: KeyPath) -> bool:
         """Say whether the value at *path* must not be shown."""

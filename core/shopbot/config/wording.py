@@ -27,7 +27,7 @@ _TYPES: Mapping[str, str] = {
     "float_parsing": "a number",
     "decimal_type": "a number",
     "decimal_parsing": "a number",
-    "finite_number": "a number",
+    "finite_number": "a finite number",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
     "list_type": "a list",
@@ -85,6 +85,8 @@ class Wording:
     """The value has the wrong type, as opposed to a wrong content."""
     choices: tuple[str, ...] = ()
     """The only texts that are accepted; () where that is not the question."""
+    got: bool = True
+    """The message goes on with the value."""
     counts: bool = False
     """The number of entries is wrong."""
 
@@ -103,7 +105,7 @@ def word(error: ErrorDetails) -> Wording:
     """Say in plain words what *error* wanted."""
     kind, given = error["type"], error.get("ctx", {})
     if kind == KIND:
-        return Wording(given["what"], given["hint"], wants_text=given["text"])
+        return Wording(given["what"], given["hint"], wants_text=given["text"], got=given["got"])
     if kind in _TYPES:
         return Wording(_TYPES[kind], wants_text=kind in _WANT_TEXT, about_type=True)
     if kind in _CONSTRAINTS:

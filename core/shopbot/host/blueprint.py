@@ -145,4 +145,6 @@ def _message(name: str, settings: Settings) -> MessageSpec:
         )
         if template
         else None,
+        limit=(message.limit.count, message.limit.period) if message.limit else None,
+        drop_over_limit=message.on_limit == "drop",
     )

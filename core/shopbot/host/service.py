@@ -39,6 +39,7 @@ async def serving(
             name = "" if len(hosts) == 1 else f" {host.domain}"
             checks[f"store{name}"] = host.store_problem
             checks[f"worker{name}"] = host.worker_problem
+            checks[f"channel{name}"] = host.channel_problem
         app = create_app(
             shops={host.domain: host for host in hosts},
             checks=checks,

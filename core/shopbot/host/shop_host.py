@@ -17,14 +17,19 @@ from redis.exceptions import RedisError
 from shopbot.hooks import Hooks, PluginInstance
 from shopbot.host.blueprint import Blueprint
 from shopbot.messages.dispatch import Dispatcher
+from shopbot.messages.doubt import Doubt, DoubtPolicy
+from shopbot.messages.gate import Gate
 from shopbot.messages.renderer import Renderer
 from shopbot.model.shared_keys import SharedKeys
 from shopbot.plugin import Context
 from shopbot.rules.engine import Engine
 from shopbot.rules.steps import Steps
 from shopbot.rules.vouching import Vouching
+from shopbot.store.channels import PROBE_SECONDS, Channels, ChannelState
 from shopbot.store.claims import Claims
 from shopbot.store.connection import connect, connect_blocking
+from shopbot.store.conversations import Conversations
+from shopbot.store.echoes import Echoes
 from shopbot.store.errors import StoreError
 from shopbot.store.inbox import Inbox
 from shopbot.store.keys import Keys
@@ -71,13 +76,24 @@ class ShopHost:
         journal_ttl_seconds = ttl.journal.total_seconds()
         order_ttl_seconds = ttl.order_reference.total_seconds()
         self.inbox = Inbox(self._client, keys, seen_ttl_seconds=ttl.webhook_id.total_seconds())
-        claims = Claims(self._client, keys)
+        claims = Claims(self._client, keys, line_ttl_seconds=journal_ttl_seconds)
+        self._echoes = Echoes(self._client, keys)
+        self._channels = Channels(self._client, keys)
+        self._gates = [Gate(_channel_name(sender.instance), self._channels, clock) for sender in self.hooks.senders]
+        self._clock = clock
         references = References(self._client, shared, ttl_seconds=order_ttl_seconds)
         shoppers = Shoppers(self._client, keys, shared, remember_seconds=journal_ttl_seconds)
         dispatcher = Dispatcher(
             renderer=Renderer(blueprint.messages, blueprint.sandbox, blueprint.shop, blueprint.calendar),
-            senders=self.hooks.senders,
+            senders=list(zip(self.hooks.senders, self._gates, strict=True)),
             claims=claims,
+            doubt=Doubt(
+                claims=claims,
+                echoes=self._echoes,
+                policy=DoubtPolicy(settings.in_doubt.deadline, settings.in_doubt.resend),
+                clock=clock,
+            ),
+            conversations=Conversations(self._client, keys),
             references=references,
             clock=clock,
         )
@@ -104,8 +120,10 @@ class ShopHost:
             hooks=self.hooks,
             clock=clock,
             concurrency=settings.worker.concurrency,
+            unpark=self._unpark,
         )
         self._working: asyncio.Task[None] | None = None
+        self._tried = float("-inf")
 
     async def start(self) -> None:
         """Reach the store, start the plugins, open the inbox, begin to work.
@@ -123,6 +141,11 @@ class ShopHost:
         except BaseException:
             await self._close()
             raise
+        for gate in self._gates:
+            # This start may have brought a new token.
+            await self._channels.probe_soon(gate.name)
+        if self._role is not Role.WORKER:
+            await self._echoes.listening(self._clock())
         self.inbox.start()
         if self._role is not Role.WEB:
             self._working = asyncio.create_task(self._worker.run(), name=f"worker {self.domain}")
@@ -155,6 +178,30 @@ class ShopHost:
             return "the worker has stopped"
         return None
 
+    async def channel_problem(self) -> str | None:
+        """Say which channel lets nothing through and why; None when all are open."""
+        for gate in self._gates:
+            try:
+                closure = await self._channels.closure(gate.name, self._clock())
+            except (RedisError, OSError) as error:
+                return f"the store does not answer: {error}"
+            if closure is not None:
+                until = f" until {closure.until.isoformat()}" if closure.until else ""
+                return f"{gate.name} is {closure.state}{until}: {closure.reason}"
+        return None
+
+    async def _unpark(self, queue: Queue) -> None:
+        """Bring back events that waited for a channel; one now and then, while it is down, to try it."""
+        closures = [await self._channels.closure(gate.name, self._clock()) for gate in self._gates]
+        if not any(closures):
+            await queue.unpark()
+            return
+        now = asyncio.get_running_loop().time()
+        down = any(closure is not None and closure.state is ChannelState.DOWN for closure in closures)
+        if down and now - self._tried > PROBE_SECONDS:
+            self._tried = now
+            await queue.unpark(1)
+
     def _context(self, instance: PluginInstance) -> Context:
         settings = self._blueprint.settings
         data_dir = Path(self._blueprint.data_dir)
@@ -171,3 +218,9 @@ class ShopHost:
     async def _close(self) -> None:
         await self._client.aclose()
         await self._blocking.aclose()
+
+
+def _channel_name(instance: PluginInstance) -> str:
+    """Name a sender's channel: what it says in its attribute `channel`, else its entry's name."""
+    channel = getattr(instance.plugin, "channel", None)
+    return channel if isinstance(channel, str) else instance.name

@@ -1,0 +1,1 @@
+"""Render templates, decide how a message may be sent, send it once."""

@@ -2,8 +2,8 @@
 
 What happens when the process dies on any line here:
 - before the claim: nothing was sent; the event is delivered again and starts over;
-- after the claim, before the answer was recorded: the claim says `sending`. The next attempt cannot know whether
-  the request was carried out, so it does not send: the message is in doubt;
+- after the claim, before the answer was recorded: the claim says `sending`. The next attempt cannot know whether the
+  request was carried out, so it does not send: the message is in doubt (see `doubt`);
 - after `sent` was recorded: the next attempt finds it and only finishes the bookkeeping.
 """
 
@@ -16,7 +16,10 @@ import structlog
 from redis.exceptions import RedisError
 
 from shopbot.hooks import Hook, PluginFailedError
-from shopbot.messages.message import SendRequest
+from shopbot.messages.doubt import Doubt
+from shopbot.messages.gate import Gate
+from shopbot.messages.message import ANSWER_PURPOSE, MessageSpec, SendRequest
+from shopbot.messages.mode import Window, mode, window_at
 from shopbot.messages.renderer import Renderer
 from shopbot.messages.sandbox import TemplateError
 from shopbot.model.failures import ChannelDown, InDoubt, Refused, Retry
@@ -24,11 +27,17 @@ from shopbot.model.message import Delivery, OutboundMessage, Receipt
 from shopbot.model.outcome import Outcome
 from shopbot.model.psid import mask
 from shopbot.model.reason import Reason
-from shopbot.store.claims import Claim, Claims, ClaimState
+from shopbot.store.claims import Allowance, Claim, Claims, ClaimState, Ticket
+from shopbot.store.conversations import Conversations
 from shopbot.store.references import References
 
 _RECORD_PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Pauses between tries to record a verdict while the store is away: it restarts in well under that."""
+_BEHIND_SECONDS = 0.5
+_LAST_MOMENT_SECONDS = 10.0
+"""A process that was frozen this long between claim and call does not call: others may have settled the claim."""
+
+Sender = Hook[[OutboundMessage], Receipt | None]
 
 
 class Dispatcher:
@@ -38,102 +47,134 @@ class Dispatcher:
         self,
         *,
         renderer: Renderer,
-        senders: Sequence[Hook[[OutboundMessage], Receipt | None]],
+        senders: Sequence[tuple[Sender, Gate]],
         claims: Claims,
+        doubt: Doubt,
+        conversations: Conversations,
         references: References,
         clock: Callable[[], datetime],
     ) -> None:
+        """Bring together what sending takes.
+
+        senders: in the order of shopbot.yaml, each with the gate of its channel.
+        """
         self._renderer = renderer
         self._senders = senders
         self._claims = claims
+        self._doubt = doubt
+        self._conversations = conversations
         self._references = references
         self._clock = clock
         self._log = structlog.get_logger("shopbot.messages")
 
     async def send(self, request: SendRequest) -> Outcome:
         """Send a message, or say why not. Faults of the store before the claim come out as exceptions."""
-        token = f"shopbot:{secrets.token_urlsafe(18)}"
+        spec = self._renderer.spec(request.message)
+        window = window_at(self._clock(), await self._conversations.last_active(request.psid))
+        delivery = mode(
+            answer=spec.purpose == ANSWER_PURPOSE, window=window, template=spec.utility_template is not None
+        )
+        if delivery is None:
+            return _outside_window(spec, "the standard messaging window is closed")
+        ticket = _ticket(request, spec, window)
         try:
-            message = self._renderer.render(request, claim=token)
+            message = self._renderer.render(request, delivery=delivery, claim=ticket.metadata)
         except TemplateError as error:
             return Outcome.failed(Reason.TEMPLATE_FAILED, str(error))
-        claim = await self._claims.take(
-            request.rule,
-            request.subject,
-            event_id=request.event.id,
-            token=token,
-            now=self._clock(),
-            ttl_seconds=request.claim_ttl_seconds,
-        )
-        if claim.state is not ClaimState.NEW:
-            return await self._claimed_before(request, claim)
-        return await self._call(request, message)
+        for _, gate in self._senders[:1]:
+            closed = await gate.passage()
+            if closed is not None:
+                return closed
+        outcome = await self._claim(request, ticket, spec)
+        return outcome if outcome is not None else await self._call(request, ticket, spec, message)
 
-    async def _claimed_before(self, request: SendRequest, claim: Claim) -> Outcome:
-        ours = claim.event_id == request.event.id
-        if claim.state is ClaimState.SENT:
-            if not ours:
+    async def _claim(self, request: SendRequest, ticket: Ticket, spec: MessageSpec) -> Outcome | None:
+        """Claim the message; None when this call has it, else what that means for the event."""
+        claim = await self._claims.take(ticket, self._clock(), ttl_seconds=request.claim_ttl_seconds)
+        ours = claim.event_id == ticket.event_id
+        if ours and claim.state in (ClaimState.SENDING, ClaimState.IN_DOUBT):
+            outcome = await self._doubt.settle(ticket, claim)
+            if outcome is not None:
+                return outcome
+            claim = await self._claims.take(ticket, self._clock(), ttl_seconds=request.claim_ttl_seconds)
+        match claim.state:
+            case ClaimState.NEW:
+                return None
+            case ClaimState.SENT if ours:
+                await self._confirm(request, claim.message_id, claim.at)
+                return Outcome.done(f"{claim.message_id}, as recorded before")
+            case ClaimState.SENT:
                 return Outcome.skipped(Reason.ALREADY_CONFIRMED, f"by {claim.event_id}")
-            await self._confirm(request, claim.message_id, claim.at)
-            return Outcome.done(f"{claim.message_id}, as recorded before")
-        if not ours:
-            return Outcome.skipped(Reason.IN_PROGRESS, f"carried by {claim.event_id}")
-        if claim.state is ClaimState.SENDING:
-            await self._claims.doubt(request.rule, request.subject, claim.token, self._clock())
-        return Outcome.failed(
-            Reason.IN_DOUBT,
-            "the process ended between the call and its answer; the shopper may have the message. Look into the"
-            " conversation before you replay",
+            case ClaimState.BEHIND:
+                return Outcome.deferred(
+                    Reason.WAITING_FOR_EARLIER, f"behind {claim.event_id}", retry_after_seconds=_BEHIND_SECONDS
+                )
+            case ClaimState.LIMITED:
+                return self._limited(spec, claim)
+            case _:
+                return Outcome.skipped(Reason.IN_PROGRESS, f"carried by {claim.event_id}")
+
+    def _limited(self, spec: MessageSpec, claim: Claim) -> Outcome:
+        if spec.drop_over_limit:
+            return Outcome.skipped(Reason.LIMIT_REACHED, "dropped, as `on_limit:` says")
+        wait_seconds = max(1.0, (claim.at - self._clock()).total_seconds())
+        return Outcome.deferred(
+            Reason.LIMIT_REACHED, f"held until {claim.at.isoformat()}", retry_after_seconds=wait_seconds
         )
 
-    async def _call(self, request: SendRequest, message: OutboundMessage) -> Outcome:
+    async def _call(self, request: SendRequest, ticket: Ticket, spec: MessageSpec, message: OutboundMessage) -> Outcome:
         """Ask the senders in order and record what the first that takes the message says."""
+        claimed = asyncio.get_running_loop().time()
         place = ""
-        try:
-            for sender in self._senders:
-                place = sender.place
+        for sender, gate in self._senders:
+            place = sender.place
+            if asyncio.get_running_loop().time() - claimed > _LAST_MOMENT_SECONDS:
+                await self._record(lambda: self._claims.doubt(ticket, self._clock()))
+                return self._doubt.wait("the process was held up between claim and call", plugin=place)
+            try:
                 receipt = await self._offer(sender, message)
-                if receipt is not None:
-                    return await self._sent(request, message, receipt, place)
-        except Retry as failure:
-            outcome = Outcome.deferred(
-                Reason.MESSAGE_SEND_FAILED,
-                failure.reason,
-                plugin=place,
-                retry_after_seconds=failure.after_seconds,
-            )
-        except Refused as failure:
-            outcome = Outcome.failed(failure.code, failure.reason, plugin=place)
-        except ChannelDown as failure:
-            outcome = Outcome.deferred(Reason.CHANNEL_DOWN, failure.reason, plugin=place)
-        except (InDoubt, PluginFailedError) as failure:
-            # A sender that broke off may have sent: only its own word `Retry` or `Refused` says that it did not.
-            await self._record(lambda: self._claims.doubt(*self._key(request, message), self._clock()))
-            reason = failure.reason if isinstance(failure, InDoubt) else failure.what
-            return Outcome.failed(Reason.IN_DOUBT, reason, plugin=place)
-        else:
-            outcome = Outcome.failed(Reason.NO_SENDER, "no entry of `senders:` takes this message")
-        await self._record(lambda: self._claims.free(*self._key(request, message), self._clock()))
-        return outcome
+            except Retry as failure:
+                await self._record(lambda: self._claims.free(ticket, self._clock()))
+                if failure.pauses_channel:
+                    return await gate.closed(failure, place)
+                return Outcome.deferred(
+                    Reason.MESSAGE_SEND_FAILED,
+                    failure.reason,
+                    plugin=place,
+                    retry_after_seconds=failure.after_seconds,
+                )
+            except Refused as failure:
+                await self._record(lambda: self._claims.free(ticket, self._clock()))
+                if failure.code is Reason.OUTSIDE_WINDOW:
+                    return _outside_window(spec, failure.reason, plugin=place)
+                return Outcome.failed(failure.code, failure.reason, plugin=place)
+            except ChannelDown as failure:
+                await self._record(lambda: self._claims.free(ticket, self._clock()))
+                return await gate.closed(failure, place)
+            except (InDoubt, PluginFailedError) as failure:
+                # A sender that broke off may have sent: only its own word `Retry` or `Refused` says that it did not.
+                await self._record(lambda: self._claims.doubt(ticket, self._clock()))
+                return self._doubt.wait(failure.reason if isinstance(failure, InDoubt) else failure.what, plugin=place)
+            if receipt is not None:
+                return await self._sent(request, ticket, receipt, gate, place)
+        await self._record(lambda: self._claims.free(ticket, self._clock()))
+        return Outcome.failed(Reason.NO_SENDER, "no entry of `senders:` takes this message", plugin=place)
 
-    async def _offer(self, sender: Hook[[OutboundMessage], Receipt | None], message: OutboundMessage) -> Receipt | None:
+    async def _offer(self, sender: Sender, message: OutboundMessage) -> Receipt | None:
         """Offer a message to one sender; outside the window, once more as the approved template."""
         try:
             return await sender(message)
         except Refused as failure:
-            if failure.code is not Reason.OUTSIDE_WINDOW or message.delivery is Delivery.UTILITY:
+            outside = failure.code is Reason.OUTSIDE_WINDOW
+            if not outside or message.delivery is Delivery.UTILITY or message.template is None:
                 raise
-            if message.template is None:
-                raise Refused(
-                    f"{failure.reason}; configure a `utility_template:` for messages outside the window",
-                    code=Reason.OUTSIDE_WINDOW,
-                ) from failure
         return await sender(message.model_copy(update={"delivery": Delivery.UTILITY}))
 
-    async def _sent(self, request: SendRequest, message: OutboundMessage, receipt: Receipt, place: str) -> Outcome:
+    async def _sent(self, request: SendRequest, ticket: Ticket, receipt: Receipt, gate: Gate, place: str) -> Outcome:
         now = self._clock()
-        await self._record(lambda: self._claims.sent(*self._key(request, message), receipt.message_id, now))
+        await self._record(lambda: self._claims.sent(ticket, receipt.message_id, now))
         await self._record(lambda: self._confirm(request, receipt.message_id, now))
+        await self._record(lambda: gate.worked(receipt))
         self._log.debug("message_sent", psid=mask(request.psid), event_id=request.event.id, plugin=place)
         return Outcome.done(receipt.message_id, plugin=place)
 
@@ -153,6 +194,27 @@ class Dispatcher:
                 return
         await write()
 
-    @staticmethod
-    def _key(request: SendRequest, message: OutboundMessage) -> tuple[str, str, str]:
-        return request.rule, request.subject, message.claim
+
+def _ticket(request: SendRequest, spec: MessageSpec, window: Window) -> Ticket:
+    answer = spec.purpose == ANSWER_PURPOSE
+    limited = spec.limit is not None and window is not Window.OPEN and not answer
+    return Ticket(
+        rule=request.rule,
+        subject=request.subject,
+        token=secrets.token_urlsafe(18),
+        event_id=request.event.id,
+        psid=request.psid,
+        received_at=request.event.received_at,
+        in_line=not answer,
+        allowance=Allowance(spec.purpose, spec.limit[0], spec.limit[1].total_seconds())
+        if spec.limit is not None and limited
+        else None,
+    )
+
+
+def _outside_window(spec: MessageSpec, why: str, *, plugin: str = "") -> Outcome:
+    """Hold or drop what the platform's rules forbid: there is no message tag that would help."""
+    detail = f"{why}, and no approved `utility_template:` can be used"
+    if spec.drop_over_limit:
+        return Outcome.skipped(Reason.OUTSIDE_WINDOW, detail, plugin=plugin)
+    return Outcome.failed(Reason.OUTSIDE_WINDOW, detail, plugin=plugin)

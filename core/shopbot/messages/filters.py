@@ -42,6 +42,9 @@ _MAX_PATTERN: Final = 64
 _MAX_FIELD: Final = 6
 MAX_MAGNITUDE: Final = 30
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
+_LETTER_BESIDE_DIGIT: Final = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
+"""CLDR's currency spacing, which Babel leaves out: `CHF 12.00`, but `$12.00`.
+https://www.unicode.org/reports/tr35/tr35-numbers.html#Currencies"""
 
 _Parameters = ParamSpec("_Parameters")
 
@@ -74,7 +77,8 @@ class Formatting:
         code = currency or getattr(value, "currency", None)
         if not isinstance(code, str) or not _CURRENCY.fullmatch(code):
             raise FormatError("an amount needs its currency, three letters: money('EUR')")
-        return format_currency(_decimal(amount), code, locale=self.locale)
+        written = format_currency(_decimal(amount), code, locale=self.locale)
+        return _LETTER_BESIDE_DIGIT.sub("\xa0", written)
 
     def number(self, value: object, /, decimals: int | None = None) -> str:
         """Write a number with the language's separators.

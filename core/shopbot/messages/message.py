@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from shopbot.model.event import Event
 from shopbot.model.order import Order
@@ -30,6 +31,10 @@ class MessageSpec:
     text: str
     """A template file's name (it ends in `.j2`) or the template itself."""
     utility_template: TemplateSpec | None = None
+    limit: tuple[int, timedelta] | None = None
+    """How many per shopper in how long a stretch of time, outside the standard window; None does not limit."""
+    drop_over_limit: bool = False
+    """Whether what may not be sent now is given up instead of held."""
 
     @property
     def is_file(self) -> bool:

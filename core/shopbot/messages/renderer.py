@@ -7,7 +7,7 @@ import structlog
 
 from shopbot.messages.delivery import DeliveryCalendar
 from shopbot.messages.locales import locale_chain
-from shopbot.messages.message import ANSWER_PURPOSE, MessageSpec, SendRequest
+from shopbot.messages.message import MessageSpec, SendRequest
 from shopbot.messages.sandbox import CompiledTemplate, TemplateSandbox
 from shopbot.messages.text import fit
 from shopbot.model.event import Event
@@ -39,7 +39,11 @@ class Renderer:
         self._calendar = calendar
         self._log = structlog.get_logger("shopbot.messages")
 
-    def render(self, request: SendRequest, *, claim: str) -> OutboundMessage:
+    def spec(self, name: str) -> MessageSpec:
+        """Give a message by its name; the configuration was checked, so it is there."""
+        return self._messages[name]
+
+    def render(self, request: SendRequest, *, delivery: Delivery, claim: str) -> OutboundMessage:
         """Make the message ready to send.
 
         A text over Messenger's limit is cut at a word and ends in "…", with a warning in the log.
@@ -54,7 +58,7 @@ class Renderer:
         return OutboundMessage(
             psid=request.psid,
             text=text,
-            delivery=Delivery.RESPONSE if spec.purpose == ANSWER_PURPOSE else Delivery.UPDATE,
+            delivery=delivery,
             purpose=spec.purpose,
             claim=claim,
             template=self.parameters(spec, request.event, request.order),

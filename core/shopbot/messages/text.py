@@ -13,8 +13,8 @@ https://developers.facebook.com/docs/messenger-platform/reference/send-api. UTF-
 count that is never smaller than another in use."""
 ELLIPSIS: Final = "…"
 
-_WORD_BOUNDARY_SHARE: Final = 0.8
-"""A cut goes back to the last blank, unless that loses more than a fifth: Chinese text, a long link."""
+_LONGEST_WORD: Final = 40
+"""A cut goes back to the last blank, unless it is farther away than this: Chinese text, a long link."""
 _LINE_ENDS: Final = re.compile("\r\n|[\r\u0085\u2028\u2029]")
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _BLANKS_AT_LINE_END: Final = re.compile(r"[^\S\n]+$", re.MULTILINE)
@@ -33,7 +33,7 @@ def fit(text: str, limit: int = MESSENGER_LIMIT) -> tuple[str, bool]:
     end of lines, blank lines at either end, and all but two of many blank lines in a row; half of a surrogate
     pair becomes U+FFFD.
 
-    A cut falls behind a word where there is one in the last fifth, and never inside a grapheme cluster.
+    A cut falls behind a word where one ends in the last 40 characters, and never inside a grapheme cluster.
     Returns the text and whether it was cut. Raises ValueError for a limit below 1.
     """
     if limit < 1:
@@ -67,7 +67,7 @@ def _cut(text: str, room: int) -> str:
         if not _joined(character, following, flags, conjunct=conjunct):
             fits = index
             words = index if following.isspace() else words
-    return text[: words if words >= fits * _WORD_BOUNDARY_SHARE else fits].rstrip()
+    return text[: words if words and fits - words <= _LONGEST_WORD else fits].rstrip()
 
 
 # What follows are the rules of Unicode Annex 29 as far as they forbid a break:

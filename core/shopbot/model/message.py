@@ -51,3 +51,5 @@ class Receipt(Value):
 
     message_id: str
     """The channel's own id of the message."""
+    usage_percent: float | None = None
+    """How much of the channel's quota is used, where it says so: above 80 the host slows down."""

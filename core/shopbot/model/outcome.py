@@ -33,7 +33,8 @@ class Outcome(Value):
     plugin: str = ""
     """The plugin that did the work, by its place in shopbot.yaml: `resolvers[0]:note_attributes`."""
     retry_after_seconds: float | None = None
-    """With DEFERRED: the shortest wait before the next attempt; None leaves it to the retry settings."""
+    """With DEFERRED: the shortest wait before the next attempt; None leaves it to the retry settings. With HELD:
+    the time until the deadline."""
 
     @classmethod
     def done(cls, detail: str = "", *, plugin: str = "") -> "Outcome":
@@ -59,9 +60,17 @@ class Outcome(Value):
         )
 
     @classmethod
-    def held(cls, reason: Reason, detail: str = "", *, plugin: str = "") -> "Outcome":
-        """Park the event until something other than time frees it."""
-        return cls(status=Status.HELD, reason=reason, detail=detail, plugin=plugin)
+    def held(
+        cls, reason: Reason, detail: str = "", *, plugin: str = "", deadline_seconds: float | None = None
+    ) -> "Outcome":
+        """Park the event until something other than time frees it, or until the deadline."""
+        return cls(
+            status=Status.HELD,
+            reason=reason,
+            detail=detail,
+            plugin=plugin,
+            retry_after_seconds=deadline_seconds,
+        )
 
     @classmethod
     def failed(cls, reason: Reason, detail: str = "", *, plugin: str = "") -> "Outcome":

@@ -32,8 +32,9 @@ ORDER_TOPICS = frozenset(
 """Topics whose body is the order itself (`orders/edited` wraps an edit, `orders/delete` has only the id).
 https://shopify.dev/docs/api/admin-graphql/latest/enums/WebhookSubscriptionTopic"""
 
-_CHANNEL_DOWN_SECONDS = 60.0
-"""How long an event waits for a channel that is down before it looks again."""
+_CHANNEL_CLOSED = frozenset({Reason.CHANNEL_DOWN, Reason.CHANNEL_PAUSED})
+_FREE_OF_CHARGE = _CHANNEL_CLOSED | {Reason.LIMIT_REACHED, Reason.WAITING_FOR_EARLIER, Reason.IN_DOUBT}
+"""Reasons to wait that are nobody's failure: they use up no attempt."""
 
 
 class Engine:
@@ -154,9 +155,13 @@ class Engine:
     def _settlement(self, attempt: Attempt, delivery: Delivery, results: Sequence[Outcome]) -> Settlement:
         result = _overall(results)
         disposition, due_at = Disposition.FINISHED, None
-        attempts = delivery.attempts + (0 if result.reason is Reason.CHANNEL_DOWN else 1)
+        free = result.reason in _FREE_OF_CHARGE
+        attempts = delivery.attempts + (0 if free else 1)
+        if result.status is Status.HELD:
+            disposition = Disposition.PARKED if result.reason in _CHANNEL_CLOSED else Disposition.HELD
+            due_at = self._clock() + timedelta(seconds=result.retry_after_seconds or 0.0)
         if result.status is Status.DEFERRED:
-            if attempts >= self._backoff.attempts:
+            if attempts >= self._backoff.attempts and not free:
                 result = Outcome.failed(result.reason or Reason.WEBHOOK_PROCESSING_ERROR, result.detail)
             else:
                 disposition = Disposition.RETRY
@@ -174,8 +179,8 @@ class Engine:
         )
 
     def _wait_seconds(self, result: Outcome, attempts: int) -> float:
-        if result.reason is Reason.CHANNEL_DOWN:
-            return _CHANNEL_DOWN_SECONDS
+        if result.reason in _FREE_OF_CHARGE:
+            return result.retry_after_seconds or 0.0
         return max(result.retry_after_seconds or 0.0, self._backoff.seconds(attempts, self._chance))
 
 

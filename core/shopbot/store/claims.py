@@ -22,6 +22,51 @@ class ClaimState(StrEnum):
     """The request was written and nobody knows whether it was carried out."""
     SENT = "sent"
     """Sent; final."""
+    BEHIND = "behind"
+    """Not claimed: an earlier event has a message for the same shopper that must go first."""
+    LIMITED = "limited"
+    """Not claimed: the shopper's messages of this purpose are used up for now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """At most `count` messages of a purpose per shopper in any stretch of `period_seconds`."""
+
+    purpose: str
+    count: int
+    period_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One send that wants to be claimed. The business key is rule and subject, never a webhook id."""
+
+    rule: str
+    subject: str
+    """What the message is for, once: `order:1001`."""
+    token: str
+    """Unique to this send; it travels in the message's metadata."""
+    event_id: str
+    """The event that carries the message."""
+    psid: str
+    received_at: datetime
+    """When the event arrived: its rank among the shopper's messages."""
+    in_line: bool = True
+    """Whether the shopper's earlier messages go first; answers do not wait."""
+    allowance: Allowance | None = None
+
+    @property
+    def metadata(self) -> str:
+        """Write what the platform echoes: it leads back to the claim without a look-up."""
+        return f"shopbot|{self.rule}:{self.subject}|{self.token}"
+
+
+def read_metadata(metadata: str) -> tuple[str, str] | None:
+    """Split a message's metadata into the claim's business key and token; None where it is not ours."""
+    parts = metadata.split("|")
+    if len(parts) != 3 or parts[0] != "shopbot":  # noqa: PLR2004 - as `Ticket.metadata` writes it
+        return None
+    return parts[1], parts[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,69 +75,98 @@ class Claim:
 
     state: ClaimState
     event_id: str
-    """The event that carries the message."""
+    """The event that carries the message; with BEHIND, the one that comes first."""
     token: str
-    """Unique to one send; it travels in the message's metadata."""
     message_id: str
     at: datetime
-    """When the claim was made or concluded."""
+    """When the claim was made or concluded; with LIMITED, when the next message is allowed."""
+    claimed_at: datetime
 
 
 class Claims:
-    """The claims of one shop, by the business key: rule and subject, never a webhook id."""
+    """The claims of one shop."""
 
-    def __init__(self, client: Redis, keys: Keys) -> None:
+    def __init__(self, client: Redis, keys: Keys, *, line_ttl_seconds: float) -> None:
+        """Work on the store.
+
+        line_ttl_seconds: how long an event can wait with a message: after that nobody waits behind it.
+        """
         self._client = client
         self._keys = keys
+        self._line_ttl_ms = int(line_ttl_seconds * 1000)
         self._claim = script(client, "claim")
         self._conclude = script(client, "conclude")
 
     async def look(self, rule: str, subject: str) -> Claim | None:
         """Read a claim without making one; None where nobody has claimed."""
         fields = await self._client.hmget(
-            self._keys.claim(rule, subject), ["state", "event", "token", "message_id", "at_ms"]
+            self._keys.claim(rule, subject), ["state", "event", "token", "message_id", "at_ms", "claimed_ms"]
         )
         return _read(fields) if fields[0] else None
 
-    async def take(
-        self, rule: str, subject: str, *, event_id: str, token: str, now: datetime, ttl_seconds: float
-    ) -> Claim:
-        """Claim the message of *rule* for *subject*; NEW in the answer's state says that this call has it."""
+    async def take(self, ticket: Ticket, now: datetime, *, ttl_seconds: float) -> Claim:
+        """Claim a message; NEW in the answer's state says that this call has it.
+
+        The shopper's line, the limit and the claim are one decision: no other process can come in between.
+        """
+        allowance = ticket.allowance
         answer = await self._claim(
-            [self._keys.claim(rule, subject)],
-            [event_id, token, int(now.timestamp() * 1000), int(ttl_seconds * 1000)],
+            self._keys_of(ticket),
+            [
+                ticket.event_id,
+                ticket.token,
+                _ms(now),
+                int(ttl_seconds * 1000),
+                _ms(ticket.received_at),
+                allowance.count if allowance else 0,
+                int(allowance.period_seconds * 1000) if allowance else 0,
+                self._keys.event(""),
+                self._line_ttl_ms,
+            ],
         )
         return _read(answer)
 
-    async def sent(self, rule: str, subject: str, token: str, message_id: str, now: datetime) -> bool:
-        """Record that the message is out, for good; False where the claim is not this token's any more."""
-        return await self._end(rule, subject, token, "sent", message_id, now)
+    async def sent(self, ticket: Ticket, message_id: str, now: datetime) -> bool:
+        """Record that the message is out, for good; False where the claim is not this ticket's any more."""
+        return await self._end(ticket, "sent", message_id, now)
 
-    async def free(self, rule: str, subject: str, token: str, now: datetime) -> bool:
-        """Give the claim back after a definite failure: nothing was sent."""
-        return await self._end(rule, subject, token, "free", "", now)
+    async def free(self, ticket: Ticket, now: datetime) -> bool:
+        """Give the claim and its place in the limit back after a definite failure: nothing was sent."""
+        return await self._end(ticket, "free", "", now)
 
-    async def doubt(self, rule: str, subject: str, token: str, now: datetime) -> bool:
+    async def doubt(self, ticket: Ticket, now: datetime) -> bool:
         """Record that nobody knows whether the message is out."""
-        return await self._end(rule, subject, token, "in_doubt", "", now)
+        return await self._end(ticket, "in_doubt", "", now)
 
-    async def _end(self, rule: str, subject: str, token: str, verdict: str, message_id: str, now: datetime) -> bool:
-        done = await self._conclude(
-            [self._keys.claim(rule, subject)], [token, verdict, message_id, int(now.timestamp() * 1000)]
-        )
+    async def _end(self, ticket: Ticket, verdict: str, message_id: str, now: datetime) -> bool:
+        done = await self._conclude(self._keys_of(ticket), [ticket.token, verdict, message_id, _ms(now)])
         return bool(done == 1)
+
+    def _keys_of(self, ticket: Ticket) -> list[str]:
+        claim = self._keys.claim(ticket.rule, ticket.subject)
+        allowance = ticket.allowance
+        return [
+            claim,
+            self._keys.line(ticket.psid) if ticket.in_line else claim,
+            self._keys.limit(allowance.purpose, ticket.psid) if allowance else claim,
+        ]
 
 
 def _read(fields: Sequence[bytes | str | None]) -> Claim:
-    state, event_id, token, message_id, at_ms = (_text(field) for field in fields)
+    state, event_id, token, message_id, at_ms, claimed_ms = (_text(field) for field in fields)
     return Claim(
         state=ClaimState(state),
         event_id=event_id,
         token=token,
         message_id=message_id,
         at=datetime.fromtimestamp(int(at_ms) / 1000, UTC),
+        claimed_at=datetime.fromtimestamp(int(claimed_ms) / 1000, UTC),
     )
 
 
 def _text(field: bytes | str | None) -> str:
     return field.decode() if isinstance(field, bytes) else field or ""
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

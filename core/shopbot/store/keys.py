@@ -43,7 +43,38 @@ class Keys:
 
     def claim(self, rule: str, subject: str) -> str:
         """Name the claim on a rule's message for a subject (`order:1001`): who sends it, and whether it is sent."""
-        return f"{self.prefix}claim:{rule}:{subject}"
+        return self.claim_of(f"{rule}:{subject}")
+
+    def claim_of(self, business_key: str) -> str:
+        """Name a claim by rule and subject in one text, as a message's metadata carries them."""
+        return f"{self.prefix}claim:{business_key}"
+
+    @property
+    def held(self) -> str:
+        """Name the sorted set of event ids whose message is in doubt, by deadline in ms."""
+        return f"{self.prefix}held"
+
+    @property
+    def parked(self) -> str:
+        """Name the sorted set of event ids that wait for a closed channel, by arrival in ms."""
+        return f"{self.prefix}parked"
+
+    @property
+    def echoes(self) -> str:
+        """Name the hash that says whether echoes of messages arrive."""
+        return f"{self.prefix}echoes"
+
+    def line(self, psid: str) -> str:
+        """Name the sorted set of ids of events that have a message for a shopper, by arrival in ms."""
+        return f"{self.prefix}line:{psid}"
+
+    def limit(self, purpose: str, psid: str) -> str:
+        """Name the sorted set of a shopper's messages that count against a limit, by time in ms."""
+        return f"{self.prefix}limit:{purpose}:{psid}"
+
+    def channel(self, name: str) -> str:
+        """Name the hash with a channel's rate, pauses and outages."""
+        return f"{self.prefix}channel:{name}"
 
     def order_events(self, order_id: int) -> str:
         """Name the sorted set of ids of all events about an order, by arrival in ms."""

@@ -25,6 +25,10 @@ class Disposition(StrEnum):
 
     FINISHED = "finished"
     RETRY = "retry"
+    HELD = "held"
+    """Waits for an echo, until its deadline."""
+    PARKED = "parked"
+    """Waits for a channel."""
     DEAD = "dead"
 
 
@@ -51,7 +55,7 @@ class Settlement:
     """The attempt's new lines."""
     order_id: int | None = None
     due_at: datetime | None = None
-    """With RETRY: when to try again."""
+    """With RETRY: when to try again; with HELD: the deadline."""
 
 
 class Queue:
@@ -126,8 +130,15 @@ class Queue:
         return await self._load(taken)
 
     async def promote(self, now: datetime, limit: int = 200) -> int:
-        """Put up to *limit* events whose next attempt is due back into the inbox; gives how many."""
-        moved: int = await self._promote([self._keys.retries, self._keys.inbox], [_milliseconds(now), limit])
+        """Put up to *limit* events whose next attempt or deadline is due back into the inbox; gives how many."""
+        due, waited = _milliseconds(now), 0
+        for waiting in (self._keys.retries, self._keys.held):
+            waited += await self._promote([waiting, self._keys.inbox], [due, limit])
+        return waited
+
+    async def unpark(self, limit: int = 200) -> int:
+        """Put up to *limit* events that wait for a channel back into the inbox, first come first; gives how many."""
+        moved: int = await self._promote([self._keys.parked, self._keys.inbox], ["+inf", limit])
         return moved
 
     async def settle(self, delivery: Delivery, settlement: Settlement, now: datetime) -> bool:
@@ -136,7 +147,10 @@ class Queue:
         event_key = keys.event(event_id)
         index = event_key if settlement.order_id is None else keys.order_events(settlement.order_id)
         settled = await self._settle(
-            [keys.inbox, event_key, keys.journal(event_id), keys.retries, keys.dead, index],
+            [
+                *(keys.inbox, event_key, keys.journal(event_id)),
+                *(keys.retries, keys.dead, keys.held, keys.parked, index),
+            ],
             [
                 GROUP,
                 delivery.stream_id,

@@ -56,4 +56,4 @@ class Records:
     async def events_of_order(self, order_id: int) -> Sequence[str]:
         """List the ids of the events about an order, oldest first."""
         found = await self._client.zrange(self._keys.order_events(order_id), 0, -1)
-        return [event_id.decode() for event_id in found]
+        return [event_id.decode() for event_id in found if isinstance(event_id, bytes)]

@@ -57,16 +57,12 @@ def invalid(message: str, subcode: int | None = None) -> GraphRefusal:
 def invalid_template(user_message: str, subcode: int | None = None) -> GraphRefusal:
     """Give error 100 as template errors come: the reason stands only in `error_user_msg`."""
     title = "Invalid message template"
-    return GraphRefusal(
-        GraphError(100, "Invalid parameter", subcode, user_title=title, user_message=user_message)
-    )
+    return GraphRefusal(GraphError(100, "Invalid parameter", subcode, user_title=title, user_message=user_message))
 
 
 NO_TOKEN = GraphError(104, "An access token is required to request this resource.", status=400)
 BAD_TOKEN = GraphError(190, "Invalid OAuth access token - Cannot parse access token")
-BAD_PROOF = GraphError(
-    100, "Invalid appsecret_proof provided in the API argument", type="GraphMethodException"
-)
+BAD_PROOF = GraphError(100, "Invalid appsecret_proof provided in the API argument", type="GraphMethodException")
 MISSING_PROOF = GraphError(
     100, "API calls from the server require an appsecret_proof argument", type="GraphMethodException"
 )

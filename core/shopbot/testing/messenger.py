@@ -86,12 +86,8 @@ class MessengerSimulator(ShopperActions):
         keep: int = 100_000,
         observer: Observer | None = None,
     ) -> None:
-        webhooks = WebhookSender(
-            page_id=page_id, app_secret=app_secret, url=webhook_url, clock=clock
-        )
-        super().__init__(
-            page_id=page_id, clock=clock, people=People(clock, known_psids, window), webhooks=webhooks
-        )
+        webhooks = WebhookSender(page_id=page_id, app_secret=app_secret, url=webhook_url, clock=clock)
+        super().__init__(page_id=page_id, clock=clock, people=People(clock, known_psids, window), webhooks=webhooks)
         self.app_id = app_id
         self.tokens = Tokens(access_token, app_secret, require_proof=require_appsecret_proof)
         self.latency_seconds = latency_seconds
@@ -279,7 +275,7 @@ class MessengerSimulator(ShopperActions):
         try:
             async with asyncio.timeout(seconds):
                 while count() < wanted:
-                    await self.log.next_request()
+                    await self.log.next_arrival()
         except TimeoutError:
             last = self.log.requests[-1] if self.log.requests else None
             ended = "no call came" if last is None else f"the last call ended: {last.outcome}, {last.code}"

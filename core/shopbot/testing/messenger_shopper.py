@@ -92,9 +92,7 @@ class ShopperActions:
         event = self._event(psid, {"read": {"watermark": watermark or self._now()}})
         return await self.webhooks.deliver([event])
 
-    async def delivery(
-        self, psid: str, mids: Sequence[str] | None = None, watermark: int | None = None
-    ) -> Delivery:
+    async def delivery(self, psid: str, mids: Sequence[str] | None = None, watermark: int | None = None) -> Delivery:
         """Report that messages reached the phone; *mids* None leaves them out, as Meta may."""
         report: dict[str, Any] = {"watermark": watermark or self._now()}
         if mids is not None:

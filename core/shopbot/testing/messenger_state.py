@@ -111,9 +111,10 @@ class Log:
         self._arrived = asyncio.Event()
 
     def add_sent(self, message: SentMessage) -> None:
-        """Remember a message that was delivered."""
+        """Remember a message that was delivered, and wake those who wait for one."""
         self.sent.append(message)
         self.sent_count += 1
+        self._arrived.set()
 
     def add_request(self, request: ReceivedRequest) -> None:
         """Remember a request that is finished, and wake those who wait for one."""
@@ -121,8 +122,8 @@ class Log:
         self.request_count += 1
         self._arrived.set()
 
-    async def next_request(self) -> None:
-        """Wait until another request is finished."""
+    async def next_arrival(self) -> None:
+        """Wait until another message is delivered or another request is finished."""
         self._arrived.clear()
         await self._arrived.wait()
 

@@ -63,9 +63,7 @@ def _fill(approved: Template, parameters: dict[str, list[dict[str, Any]]]) -> st
 
 def _text_values(kind: str, wanted: list[str], given: list[dict[str, Any]], *, named: bool) -> dict[str, str]:
     if len(given) != len(wanted):
-        raise invalid_template(
-            f"The {kind} of the template has {len(wanted)} parameters, but {len(given)} were given."
-        )
+        raise invalid_template(f"The {kind} of the template has {len(wanted)} parameters, but {len(given)} were given.")
     for parameter in given:
         if parameter.get("type") != "text" or not isinstance(parameter.get("text"), str):
             raise invalid_template(f"A parameter of the {kind} must be of type text and have a text.")

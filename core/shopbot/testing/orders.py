@@ -145,8 +145,7 @@ def order_body(
         "note_attributes": [{"name": name, "value": value} for name, value in attributes.items()],
         "number": number - 1000,
         "order_number": number,
-        "order_status_url": f"https://{shop}/68120394/orders/{token}/authenticate"
-        f"?key={_token('status', order_id)}",
+        "order_status_url": f"https://{shop}/68120394/orders/{token}/authenticate?key={_token('status', order_id)}",
         "payment_gateway_names": ["shopify_payments"],
         "phone": None,
         "po_number": None,

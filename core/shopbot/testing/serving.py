@@ -45,9 +45,7 @@ async def serving(app: SimulatorApp, host: str, port: int) -> AsyncIterator[str]
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         # Sanic leaves its server object without types.
-        server: Any = await app.create_server(
-            sock=listener, return_asyncio_server=True, access_log=False, backlog=1024
-        )
+        server: Any = await app.create_server(sock=listener, return_asyncio_server=True, access_log=False, backlog=1024)
         await server.startup()
         await server.start_serving()
         try:

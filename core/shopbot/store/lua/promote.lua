@@ -1,5 +1,5 @@
--- Puts events whose next attempt is due back into the inbox.
--- KEYS: retries, inbox. ARGV: now ms, how many at most.
+-- Puts waiting events back into the inbox, those with the lowest scores first.
+-- KEYS: the sorted set they wait in, inbox. ARGV: highest score, how many at most.
 -- Returns how many were moved.
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
 for _, id in ipairs(due) do

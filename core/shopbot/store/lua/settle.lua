@@ -1,7 +1,8 @@
 -- Ends one attempt at an event: its journal lines are kept and it leaves the worker, all at once.
--- KEYS: inbox, event hash, journal, retries, dead, the order's index (or the event hash again where there is none).
--- ARGV: group, stream id, event id, disposition (finished, retry, dead), now ms, due ms, life in ms of what is
---   finished, attempts so far, status, reason, then the journal lines.
+-- KEYS: inbox, event hash, journal, retries, dead, held, parked, the order's index (or the event hash again where
+--   there is none).
+-- ARGV: group, stream id, event id, disposition (finished, retry, held, parked, dead), now ms, due ms, life in ms of
+--   what is finished, attempts so far, status, reason, then the journal lines.
 -- Returns 1, or 0 when another worker has settled the event meanwhile: then nothing is changed.
 if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then
   return 0
@@ -11,9 +12,9 @@ for i = 11, #ARGV do
   redis.call('RPUSH', KEYS[3], ARGV[i])
 end
 redis.call('HSET', KEYS[2], 'attempts', ARGV[8], 'status', ARGV[9], 'reason', ARGV[10], 'settled_ms', ARGV[5])
-if KEYS[6] ~= KEYS[2] then
-  redis.call('ZADD', KEYS[6], redis.call('HGET', KEYS[2], 'received_ms') or ARGV[5], ARGV[3])
-  redis.call('PEXPIRE', KEYS[6], ARGV[7])
+if KEYS[8] ~= KEYS[2] then
+  redis.call('ZADD', KEYS[8], redis.call('HGET', KEYS[2], 'received_ms') or ARGV[5], ARGV[3])
+  redis.call('PEXPIRE', KEYS[8], ARGV[7])
 end
 if ARGV[4] == 'finished' then
   redis.call('HDEL', KEYS[2], 'body')
@@ -21,6 +22,10 @@ if ARGV[4] == 'finished' then
   redis.call('PEXPIRE', KEYS[3], ARGV[7])
 elseif ARGV[4] == 'retry' then
   redis.call('ZADD', KEYS[4], ARGV[6], ARGV[3])
+elseif ARGV[4] == 'held' then
+  redis.call('ZADD', KEYS[6], ARGV[6], ARGV[3])
+elseif ARGV[4] == 'parked' then
+  redis.call('ZADD', KEYS[7], redis.call('HGET', KEYS[2], 'received_ms') or ARGV[5], ARGV[3])
 else
   redis.call('ZADD', KEYS[5], ARGV[5], ARGV[3])
 end

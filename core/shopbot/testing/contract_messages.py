@@ -1,0 +1,85 @@
+"""The contract of senders: a message goes out once, and its receipt says so."""
+
+# ruff: noqa: S101, D102 - tests for integrators to inherit: made of assert, and their names are sentences
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import pytest
+
+from shopbot.plugin import Delivery, OutboundMessage, Receipt, UtilityTemplate
+from shopbot.testing.contract_base import PSID, PluginContract, Running
+
+TEXTS = (
+    "Order confirmed! 🎉\nOrder #1234",
+    "Zażółć gęślą jaźń · 注文が確定しました · تم تأكيد الطلب",
+    "{{ not a template }} <b>&amp;</b> [red]markup[/red] \\u0041",
+    "👩‍👩‍👧‍👦" * 50,
+    "x" * 1_900,
+)
+
+
+class SenderContract(PluginContract):
+    """What every plugin under `senders:` must pass."""
+
+    section = "senders"
+    hook = "send_message"
+    deliveries: ClassVar[Sequence[Delivery]] = tuple(Delivery)
+    """The kinds of delivery that it takes."""
+
+    def delivered(self) -> Sequence[OutboundMessage] | None:
+        """Say what the channel delivered so far, with at least `psid`, `text` and `claim`; None: nobody can tell."""
+        return None
+
+    async def send(self, running: Running, message: OutboundMessage) -> Receipt | None:
+        """Ask the plugin to send."""
+        return await running.hooks.senders[0](message)
+
+    @pytest.mark.parametrize("delivery", list(Delivery))
+    async def test_a_message_is_sent_and_has_a_receipt(self, delivery: Delivery) -> None:
+        if delivery not in self.deliveries:
+            pytest.skip(f"takes no {delivery}")
+        async with self.running() as running:
+            receipt = await self.send(running, a_message(delivery=delivery))
+            delivered = self.delivered()
+
+        assert receipt is not None
+        assert receipt.message_id
+        if delivered is not None:
+            assert [(message.psid, message.claim) for message in delivered] == [(PSID, a_message().claim)]
+
+    async def test_many_at_once_are_each_sent_once(self) -> None:
+        messages = [a_message(claim=f"shopbot:claim-{n}") for n in range(20)]
+        async with self.running() as running:
+            receipts = await asyncio.gather(*(self.send(running, message) for message in messages))
+            delivered = self.delivered()
+
+        assert len({receipt.message_id for receipt in receipts if receipt is not None}) == len(messages)
+        if delivered is not None:
+            assert sorted(message.claim for message in delivered) == sorted(message.claim for message in messages)
+
+    @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
+    async def test_a_text_arrives_as_it_is(self, text: str) -> None:
+        async with self.running() as running:
+            receipt = await self.send(running, a_message(text=text))
+            delivered = self.delivered()
+
+        assert receipt is not None
+        if delivered is not None:
+            assert [message.text for message in delivered] == [text]
+
+
+def a_message(**changes: Any) -> OutboundMessage:  # noqa: ANN401 - fields of a message
+    """Make a message that is ready to send, with a utility template."""
+    fields = {
+        "psid": PSID,
+        "text": "Order confirmed! 🎉\nOrder #1234",
+        "delivery": Delivery.UPDATE,
+        "purpose": "order_update",
+        "claim": "shopbot:4Xn1oQ",
+        "template": UtilityTemplate(name="order_confirmation", language="en_US", parameters=("#1234", "Feb 10")),
+        "order_id": 830_517_264_905_318_211,
+    }
+    return OutboundMessage.model_validate(fields | changes)

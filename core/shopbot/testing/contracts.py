@@ -1,0 +1,73 @@
+"""Tests that every plugin must pass, to be used by whoever writes one.
+
+    from shopbot.testing.contracts import PSID, ResolverContract
+    from shopbot.testing.orders import paid_order
+
+    class TestNoteAttributes(ResolverContract):
+        module = note_attributes
+        settings = {"key": "psid"}
+        order = paid_order(psid=PSID)
+
+        async def test_an_empty_attribute_is_not_a_user(self) -> None:
+            async with self.running() as running:
+                assert await self.resolve(running, paid_order(psid=" ")) is None
+
+A contract is a plain class: pytest runs the tests that a subclass inherits, beside those that it adds. Each starts a
+fresh instance behind the host's own facade, so that hook names, arguments, answers and time limits are held against the
+hookspecs, in a small world: a store in memory (override `open_store` for a real one), a directory, a log that is kept
+and searched for secrets and whole PSIDs. What else the plugin talks to is brought up in `surroundings`.
+
+Many of the tests are `async def`. Let pytest-asyncio (`asyncio_mode = "auto"`) run them, or this in your conftest.py:
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+        if not inspect.iscoroutinefunction(pyfuncitem.obj):
+            return None
+        asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}))
+        return True
+
+They need what `pip install "shopbot[test]"` brings.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+# Before they are imported: it makes pytest show the values of a failed assert in these modules, as it does in tests.
+pytest.register_assert_rewrite(
+    *(f"shopbot.testing.contract_{name}" for name in ("base", "events", "messages", "orders", "requests"))
+)
+
+# ruff: noqa: E402 - see above
+from shopbot.testing.contract_base import PSID, SHOP, PluginContract, RecordingLog, Running
+from shopbot.testing.contract_events import FiltersContract, ObserverContract, a_finished_run
+from shopbot.testing.contract_messages import SenderContract, a_message
+from shopbot.testing.contract_orders import (
+    KINDS_OF_ORDER,
+    ORDERED_AT,
+    CartContract,
+    ResolverContract,
+    StepContract,
+    an_event,
+)
+from shopbot.testing.contract_requests import VerifierContract
+
+__all__ = [
+    "KINDS_OF_ORDER",
+    "ORDERED_AT",
+    "PSID",
+    "SHOP",
+    "CartContract",
+    "FiltersContract",
+    "ObserverContract",
+    "PluginContract",
+    "RecordingLog",
+    "ResolverContract",
+    "Running",
+    "SenderContract",
+    "StepContract",
+    "VerifierContract",
+    "a_finished_run",
+    "a_message",
+    "an_event",
+]
