@@ -128,7 +128,7 @@ class Hook(Generic[P, R]):
             answer = self._function(*[args[index] for index in self._argument_indexes])
         except self._contract.raises:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._failed(f"{type(error).__name__} in {self._hook}: {error}") from error
         return self._checked(answer)
 
@@ -144,7 +144,12 @@ class Hook(Generic[P, R]):
                 answer = await self._function(*[args[index] for index in self._argument_indexes])
         except self._contract.raises:
             raise
-        except Exception as error:
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling() > 0:
+                raise  # this call is to end, not only something that the plugin waited for
+            raise self._failed(f"{self._hook} waited for something that was cancelled") from error
+        except (Exception, SystemExit) as error:
             if limit.expired():
                 raise self._failed(f"no answer to {self._hook} within {self._limit_seconds:g} s") from error
             raise self._failed(f"{type(error).__name__} in {self._hook}: {error}") from error

@@ -9,13 +9,15 @@ import structlog
 from redis.exceptions import RedisError
 
 from shopbot.hooks import Hooks, PluginFailedError
-from shopbot.model.outcome import Status
+from shopbot.model.outcome import Outcome, Status
 from shopbot.model.reason import Reason
 from shopbot.rules.attempt import Attempt
 from shopbot.rules.engine import Engine
+from shopbot.store.errors import is_away
 from shopbot.store.queue import SIGN_OF_LIFE_SECONDS, Delivery, Disposition, Queue, Settlement
 
-_READ_WAIT_SECONDS = 1.0
+_READ_WAIT_SECONDS = 0.25
+"""A host that stops waits no longer than this for its last read."""
 _PROMOTE_EVERY_SECONDS = 0.5
 _SHUTDOWN_LOOK_SECONDS = 0.1
 _PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
@@ -48,6 +50,7 @@ class Worker:
         self._unpark = unpark
         self._free = asyncio.Semaphore(concurrency)
         self._in_hand: dict[str, asyncio.Task[None]] = {}
+        self._let_go = asyncio.Event()
         self._stopping = asyncio.Event()
         self._log = structlog.get_logger("shopbot.worker")
 
@@ -68,11 +71,11 @@ class Worker:
     async def _read(self, tasks: asyncio.TaskGroup) -> None:
         failures = 0
         while not self._stopping.is_set():
-            await self._free.acquire()
-            self._free.release()
-            room = self._concurrency - len(self._in_hand)
+            room = await self._room()
             try:
                 if failures:
+                    # A store that lost its data has lost the group, too.
+                    await self._queue.open()
                     # Entries whose delivery was lost with the connection are still ours.
                     self._begin(tasks, await self._queue.unsettled())
                     room = max(1, self._concurrency - len(self._in_hand))
@@ -83,6 +86,13 @@ class Worker:
             else:
                 failures = 0
                 self._begin(tasks, deliveries)
+
+    async def _room(self) -> int:
+        """Wait until there is room for another event; gives for how many. Reading 0 would mean reading them all."""
+        while len(self._in_hand) >= self._concurrency:
+            self._let_go.clear()
+            await self._let_go.wait()
+        return self._concurrency - len(self._in_hand)
 
     def _begin(self, tasks: asyncio.TaskGroup, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
@@ -101,23 +111,24 @@ class Worker:
                         return  # the store is away and the host ends: the event stays pending, for the next run
             finally:
                 del self._in_hand[delivery.stream_id]
+                self._let_go.set()
 
     async def _attempt(self, delivery: Delivery, failures: int) -> bool:
-        attempt: Attempt | None = None
         try:
             try:
                 attempt, settlement = await self._engine.process(delivery)
-            except (RedisError, OSError):
-                raise
-            except Exception:  # noqa: BLE001 - the isolation of events from each other
+                settled = await self._queue.settle(delivery, settlement, self._clock())
+            except Exception as error:
+                if is_away(error):
+                    raise
                 # A fault of the host itself. The event must neither vanish nor stop the others.
                 self._log.exception("event_processing_failed", event_id=delivery.event.id, topic=delivery.event.topic)
-                settlement = _fault(delivery)
-            settled = await self._queue.settle(delivery, settlement, self._clock())
+                attempt, settlement = self._fault(delivery, error)
+                settled = await self._queue.settle(delivery, settlement, self._clock())
         except (RedisError, OSError) as error:
             await self._pause(failures, error)
             return False
-        if settled and attempt is not None:
+        if settled:
             self._report(attempt, settlement)
             if settlement.disposition is not Disposition.RETRY:
                 await self._observe(attempt, settlement)
@@ -191,13 +202,18 @@ class Worker:
         self._log.warning("store_away", error=str(error))
         await asyncio.sleep(_PAUSES_SECONDS[min(failures, len(_PAUSES_SECONDS) - 1)])
 
-
-def _fault(delivery: Delivery) -> Settlement:
-    """Make a dead letter of an event that the host itself stumbles over; the log has the traceback."""
-    return Settlement(
-        disposition=Disposition.DEAD,
-        status=Status.FAILED,
-        reason=Reason.WEBHOOK_PROCESSING_ERROR,
-        attempts=delivery.attempts + 1,
-        journal=(),
-    )
+    def _fault(self, delivery: Delivery, error: Exception) -> tuple[Attempt, Settlement]:
+        """Make a dead letter of an event that the host itself stumbles over."""
+        attempt = Attempt(
+            event=delivery.event, number=delivery.attempts + 1, earlier=delivery.journal, clock=self._clock
+        )
+        # Not the error's text: it may quote the order.
+        detail = f"{type(error).__name__} in shopbot itself; the log has the traceback"
+        attempt.note("", "", Outcome.failed(Reason.WEBHOOK_PROCESSING_ERROR, detail))
+        return attempt, Settlement(
+            disposition=Disposition.DEAD,
+            status=Status.FAILED,
+            reason=Reason.WEBHOOK_PROCESSING_ERROR,
+            attempts=attempt.number,
+            journal=attempt.entries,
+        )

@@ -288,6 +288,7 @@ class TestNothingButDataCanBeReached:
 
 FOREVER = "{% for i in range(10000) %}"
 END = "{% endfor %}"
+NESTED = "{% set a = (1,) %}" + "{% set a = (a, a) %}" * 12
 
 
 class TestATemplateStopsBeforeItCostsMuch:
@@ -364,6 +365,11 @@ class TestATemplateStopsBeforeItCostsMuch:
             ("{% set a = range(9999) | list %}" + FOREVER + "{% if -1 in a %}{% endif %}" + END, "too many steps"),
             ("{% set a = range(9999) | list %}" + FOREVER + "{% set x = a[1:] %}" + END, "too many steps"),
             ("{% set a = 'a' * 60000 %}" + FOREVER + "{% set x = a.count('b') %}" + END, "too many steps"),
+            ("{% set a = range(9999) | list %}" + FOREVER + "{% set x = a.count(-1) %}" + END, "too many steps"),
+            (NESTED + FOREVER + "{% set x = {}[a] is defined %}" + END, "too many steps"),
+            (NESTED + FOREVER + "{% set x = {}.get(a) %}" + END, "too many steps"),
+            (NESTED + FOREVER + "{% set x = loop.changed(a) %}" + END, "too many steps"),
+            (NESTED + FOREVER + "{% set x = [a, a] | sort %}" + END, "too many steps"),
             ("{{ " + "(" * 400 + "1" + ")" * 400 + " }}", "nested too deeply"),
             ("{{ 1" + " + 1" * 2000 + " }}", "nested too deeply"),
             ("{{ " + "not " * 2000 + "1 }}", "nested too deeply"),
@@ -389,6 +395,13 @@ class TestATemplateStopsBeforeItCostsMuch:
         assert len(render("{{ 'x' * 65536 }}")) == 65536
         assert len(render("{% for i in range(6) %}{{ 'x' * 10000 }}{% endfor %}")) == 60000
         assert len(render("x" * 16 * 1024)) == 16 * 1024
+
+    def test_large_data_of_an_event_can_be_asked_about(self) -> None:
+        payload = {"lines": [dict.fromkeys("abcdefgh", "x")] * 5000, "name": "y"}
+
+        assert render(
+            "{{ 'name' in payload }} {{ payload.lines | length }} {{ payload['name'] }}", payload=payload
+        ) == ("True 5000 y")
 
     def test_an_order_of_many_lines_is_well_within_the_budget(self) -> None:
         order = Order(line_items=tuple(LineItem(title=f"Item {number}") for number in range(500)))

@@ -98,6 +98,7 @@ def test_the_closest_language_with_a_file_wins(tmp_path: Path) -> None:
     assert found("de-CH", "de", "en") == ("hi.de.j2", "de-CH")
     assert found("nl", "fr") == ("hi.fr.j2", "fr")
     assert found("nl", "en") == ("hi.j2", "en")
+    assert found("nl", "en-GB", "en") == ("hi.j2", "en-GB")
     assert found() == ("hi.j2", None)
 
 
@@ -108,6 +109,24 @@ def test_one_text_of_the_merchants_own_replaces_all_bundled_translations(tmp_pat
 
     assert sandbox.render(sandbox.find_localised("hi.j2", ["de"]), {}) == "mine"
     assert sandbox.render(sandbox.find_localised("bye.j2", ["de"]), {}) == "bundled bye"
+
+
+def test_all_translations_can_be_listed_for_a_check(tmp_path: Path) -> None:
+    own = write(tmp_path / "own", hi__nl="nl", bye="own")
+    bundled = write(tmp_path / "bundled", hi="default", hi__de="de", hide="other", bye="b", bye__de="never chosen")
+    sandbox = TemplateSandbox([own, bundled])
+
+    assert sandbox.translations("hi.j2") == ["hi.de.j2", "hi.j2", "hi.nl.j2"]
+    assert sandbox.translations("bye.j2") == ["bye.j2"]
+    assert sandbox.translations("nothing.j2") == []
+    with pytest.raises(TemplateError):
+        sandbox.translations("../hi.j2")
+
+
+def test_the_choice_of_a_language_is_remembered(tmp_path: Path) -> None:
+    sandbox = TemplateSandbox([write(tmp_path, hi="default")])
+
+    assert sandbox.find_localised("hi.j2", ["de"]) is sandbox.find_localised("hi.j2", ["de"])
 
 
 def test_a_missing_file_is_an_error_with_a_suggestion() -> None:

@@ -6,11 +6,11 @@ import base64
 from collections.abc import Mapping
 from typing import Literal
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from sanic.compat import Header
 
 from shopbot.hooks import Hooks, PluginInstance
 from shopbot.plugin import InboundRequest, Origin, Rejected, Verified
@@ -43,7 +43,7 @@ class TestTheSuccessorOfWebhooks(TestShopifyHmac):
 def verify(body: bytes, signature: str | None, *secrets: str, reject_status: Literal[401, 403] = 403) -> Verified:
     config = shopify_hmac.Config.model_validate({"secrets": secrets or (NEW,), "reject_status": reject_status})
     hooks = Hooks([PluginInstance("verify", 0, "shopify_hmac", shopify_hmac.Plugin(config))])
-    headers = httpx.Headers({} if signature is None else {"X-Shopify-Hmac-Sha256": signature})
+    headers = Header({} if signature is None else {"X-Shopify-Hmac-Sha256": signature})
     return hooks.verify(InboundRequest(route=Origin.SHOPIFY, headers=headers, body=body))
 
 
@@ -108,7 +108,7 @@ def test_the_headers_of_a_real_delivery_pass_whatever_their_family() -> None:
     plugin = shopify_hmac.Plugin(shopify_hmac.Config.model_validate({"secrets": [NEW]}))
     for family in ("X-Shopify", "Shopify"):
         headers = shopify_headers("orders/paid", ORDER, NEW, "acme.myshopify.com", family=family)  # type: ignore[arg-type] # a literal
-        request = InboundRequest(route=Origin.SHOPIFY, headers=httpx.Headers(headers), body=ORDER)
+        request = InboundRequest(route=Origin.SHOPIFY, headers=Header(headers), body=ORDER)
 
         assert plugin.verify_request(request) == Verified(Origin.SHOPIFY, 0)
 

@@ -54,7 +54,8 @@ class PluginEntries:
         try:
             made = plugin.plugin(config)
         except Exception as error:  # noqa: BLE001 - whatever a plugin's constructor raises is its author's to explain
-            self._problem((section, index, "use"), f"'{entry.use}' cannot be made: {type(error).__name__}: {error}")
+            why = "" if self._document.quotes_secret(str(error)) else f": {error}"
+            self._problem((section, index, "use"), f"'{entry.use}' cannot be made: {type(error).__name__}{why}")
             return None
         return PluginInstance(
             section=section,

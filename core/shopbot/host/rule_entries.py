@@ -1,5 +1,6 @@
 """The rules and messages of shopbot.yaml: compiles them, and tries them before an order does."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from shopbot.config.document import Document
@@ -58,6 +59,9 @@ class RuleEntries:
                 source_name=when.source_name,
                 cancelled=when.cancelled,
                 test=when.test,
+                text_matches=[re.compile(pattern, re.IGNORECASE) for pattern in when.text_matches]
+                if when.text_matches is not None
+                else None,
             ),
             condition=condition,
             once_per_order=rule.once_per == "order",

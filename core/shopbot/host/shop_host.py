@@ -77,23 +77,27 @@ class ShopHost:
         order_ttl_seconds = ttl.order_reference.total_seconds()
         self.inbox = Inbox(self._client, keys, seen_ttl_seconds=ttl.webhook_id.total_seconds())
         claims = Claims(self._client, keys, line_ttl_seconds=journal_ttl_seconds)
-        self._echoes = Echoes(self._client, keys)
+        self.echoes = Echoes(self._client, keys)
         self._channels = Channels(self._client, keys)
         self._gates = [Gate(_channel_name(sender.instance), self._channels, clock) for sender in self.hooks.senders]
+        self.page_ids = frozenset(
+            gate.name.removeprefix("messenger:") for gate in self._gates if gate.name.startswith("messenger:")
+        )
         self._clock = clock
         references = References(self._client, shared, ttl_seconds=order_ttl_seconds)
         shoppers = Shoppers(self._client, keys, shared, remember_seconds=journal_ttl_seconds)
+        conversations = Conversations(self._client, keys)
         dispatcher = Dispatcher(
             renderer=Renderer(blueprint.messages, blueprint.sandbox, blueprint.shop, blueprint.calendar),
             senders=list(zip(self.hooks.senders, self._gates, strict=True)),
             claims=claims,
             doubt=Doubt(
                 claims=claims,
-                echoes=self._echoes,
+                echoes=self.echoes,
                 policy=DoubtPolicy(settings.in_doubt.deadline, settings.in_doubt.resend),
                 clock=clock,
             ),
-            conversations=Conversations(self._client, keys),
+            conversations=conversations,
             references=references,
             clock=clock,
         )
@@ -109,6 +113,7 @@ class ShopHost:
                 event_ttl_seconds=journal_ttl_seconds,
             ),
             claims=claims,
+            conversations=conversations,
             backoff=blueprint.backoff,
             clock=clock,
             chance=random.Random(),  # noqa: S311 - spreads retries, guards nothing
@@ -145,7 +150,7 @@ class ShopHost:
             # This start may have brought a new token.
             await self._channels.probe_soon(gate.name)
         if self._role is not Role.WORKER:
-            await self._echoes.listening(self._clock())
+            await self.echoes.listening(self._clock())
         self.inbox.start()
         if self._role is not Role.WEB:
             self._working = asyncio.create_task(self._worker.run(), name=f"worker {self.domain}")

@@ -129,8 +129,8 @@ class Dispatcher:
         for sender, gate in self._senders:
             place = sender.place
             if asyncio.get_running_loop().time() - claimed > _LAST_MOMENT_SECONDS:
-                await self._record(lambda: self._claims.doubt(ticket, self._clock()))
-                return self._doubt.wait("the process was held up between claim and call", plugin=place)
+                why = "the process was held up between claim and call"
+                return await self._in_doubt(request, ticket, why, place)
             try:
                 receipt = await self._offer(sender, message)
             except Retry as failure:
@@ -153,8 +153,8 @@ class Dispatcher:
                 return await gate.closed(failure, place)
             except (InDoubt, PluginFailedError) as failure:
                 # A sender that broke off may have sent: only its own word `Retry` or `Refused` says that it did not.
-                await self._record(lambda: self._claims.doubt(ticket, self._clock()))
-                return self._doubt.wait(failure.reason if isinstance(failure, InDoubt) else failure.what, plugin=place)
+                why = failure.reason if isinstance(failure, InDoubt) else failure.what
+                return await self._in_doubt(request, ticket, why, place)
             if receipt is not None:
                 return await self._sent(request, ticket, receipt, gate, place)
         await self._record(lambda: self._claims.free(ticket, self._clock()))
@@ -177,6 +177,15 @@ class Dispatcher:
         await self._record(lambda: gate.worked(receipt))
         self._log.debug("message_sent", psid=mask(request.psid), event_id=request.event.id, plugin=place)
         return Outcome.done(receipt.message_id, plugin=place)
+
+    async def _in_doubt(self, request: SendRequest, ticket: Ticket, why: str, place: str) -> Outcome:
+        """Record that nobody knows; the echo may have been faster than the failure."""
+        await self._record(lambda: self._claims.doubt(ticket, self._clock()))
+        claim = await self._claims.look(ticket.rule, ticket.subject)
+        if claim is not None and claim.state is ClaimState.SENT and claim.token == ticket.token:
+            await self._confirm(request, claim.message_id, claim.at)
+            return Outcome.done(f"{claim.message_id}, by its echo", plugin=place)
+        return self._doubt.wait(why, plugin=place)
 
     async def _confirm(self, request: SendRequest, message_id: str, sent_at: datetime) -> None:
         if request.confirms_order and request.order is not None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from pathlib import Path
+from typing import Final
 
 from jinja2.environment import Template, TemplateExpression
 
@@ -23,6 +24,9 @@ from shopbot.messages.template_language import TEMPLATE_SUFFIX, check_name, did_
 from shopbot.messages.template_values import check_length
 
 __all__ = ["CompiledTemplate", "Expression", "TemplateError", "TemplateSandbox"]
+
+_MAX_CHAINS: Final = 1000
+"""Remembered choices of a language: shoppers' browsers could name more, and each costs only a look at the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class TemplateSandbox:
         self._files = TemplateDirectories(directories)
         self._environment = MessageEnvironment(self._files, filters or {}, tests or {})
         self._texts: dict[tuple[str, str], CompiledTemplate] = {}
+        self._localised: dict[tuple[str, tuple[str, ...]], CompiledTemplate] = {}
 
     def compile_text(self, source: str, name: str) -> CompiledTemplate:
         """Compile a template that stands in the configuration; *name* says where, for errors.
@@ -107,20 +112,25 @@ class TemplateSandbox:
         taken when none of them has a file. The first directory that has any of these files decides, so that one text
         of the merchant's replaces all bundled translations.
 
-        The result's `locale` is the best one of the file's language, and the last one, which is the
-        shop's own, for the default. Raises TemplateError as `compile_file` does.
+        The result's `locale` is the best one of the file's language; the default is taken to be in the shop's, which
+        is the last of *locales*. Raises TemplateError as `compile_file` does.
+        """
+        key = (name, tuple(locales))
+        if key not in self._localised:
+            if len(self._localised) >= _MAX_CHAINS:
+                self._localised.clear()
+            self._localised[key] = self._find_localised(name, locales)
+        return self._localised[key]
+
+    def translations(self, name: str) -> list[str]:
+        """List the files that `find_localised` may choose for *name*, so that a check can compile each of them.
+
+        Raises TemplateError for a name that could leave the template directories.
         """
         try:
-            tags = dict.fromkeys(tag for locale in locales for tag in (locale, likely_tag(locale)) if tag is not None)
-            candidates = {_localised(check_name(name), tag): tag for tag in tags}
-            found = self._files.find_first([*candidates, name]) or name
+            return self._files.translations(name)
         except ValueError as error:
             raise TemplateError(str(error), None, name) from error
-        if found not in candidates:
-            return self._compile_file(found, locales[-1] if locales else None)
-        language = candidates[found].partition("-")[0]
-        best = next(locale for locale in locales if locale.partition("-")[0] == language)
-        return self._compile_file(found, best)
 
     def compile_expression(self, source: str, name: str = "if") -> Expression:
         """Compile an expression, as it stands behind `if:`; *name* says where, for errors.
@@ -163,6 +173,19 @@ class TemplateSandbox:
         except Exception as error:
             raise explain(error, template.name, context) from error
         return "".join(pieces)
+
+    def _find_localised(self, name: str, locales: Sequence[str]) -> CompiledTemplate:
+        try:
+            tags = dict.fromkeys(tag for locale in locales for tag in (locale, likely_tag(locale)) if tag is not None)
+            candidates = {_localised(check_name(name), tag): tag for tag in tags}
+            found = self._files.find_first([*candidates, name]) or name
+        except ValueError as error:
+            raise TemplateError(str(error), None, name) from error
+        if not locales:
+            return self._compile_file(found, None)
+        language = candidates.get(found, locales[-1]).partition("-")[0]
+        best = next(locale for locale in locales if locale.partition("-")[0] == language)
+        return self._compile_file(found, best)
 
     def _compile_file(self, name: str, locale: str | None) -> CompiledTemplate:
         try:

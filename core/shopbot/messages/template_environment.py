@@ -30,7 +30,16 @@ from shopbot.messages.template_language import (
     did_you_mean,
 )
 from shopbot.messages.template_operations import bounded_range, check_string_call, operate
-from shopbot.messages.template_values import NotTextError, admit, check_length, is_readable, kind_of, size_of, text_of
+from shopbot.messages.template_values import (
+    NotTextError,
+    admit,
+    check_length,
+    is_readable,
+    kind_of,
+    size_of,
+    size_of_all,
+    text_of,
+)
 
 
 class MissingValueError(UndefinedError):
@@ -82,6 +91,18 @@ class TemplateDirectories(BaseLoader):
                 if (place / name).is_file():
                     return name
         return None
+
+    def translations(self, name: str) -> list[str]:
+        """List *name* and its variants in a language, as far as `find_first` can find them; sorted."""
+        folder, slash, file = check_name(name).rpartition("/")
+        stem, _, suffixes = file.partition(".")
+        found: set[str] = set()
+        for place in self._directories:
+            variants = (place / folder).glob(f"{stem}.*.{suffixes}")
+            found.update(f"{folder}{slash}{path.name}" for path in variants if path.is_file())
+            if (place / name).is_file():
+                return sorted({*found, name})
+        return sorted(found)
 
     def list_templates(self) -> list[str]:
         """List the names of all templates, for suggestions."""
@@ -231,8 +252,8 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
             with budget.nested():
                 return context.call(obj, *args, **kwargs)
         owner = getattr(obj, "__self__", None)
+        budget.spend(size_of_all((*args, owner) if isinstance(owner, str | list | tuple) else args))
         if isinstance(owner, str):
-            budget.spend_on_text(owner)
             check_string_call(owner, obj.__name__, args)
         return admit(context.call(obj, *args, **kwargs), budget)
 

@@ -26,7 +26,7 @@ from shopbot.messages.template_budget import (
     LimitReachedError,
 )
 from shopbot.messages.template_operations import check_replace, check_trimmed, check_width, percent_format
-from shopbot.messages.template_values import NotTextError, admit, check_length, describe, size_of, text_of
+from shopbot.messages.template_values import NotTextError, admit, check_length, describe, size_of, size_of_all, text_of
 
 MAX_GROUPS: Final = 1000
 
@@ -85,7 +85,7 @@ def _guarded(
     @pass_context
     def apply(context: Context, value: object, /, *args: object, **options: object) -> object:
         budget = Budget.of(context)
-        budget.spend(steps + _filtering_steps(value) + sum(map(size_of, (*args, *options.values()))))
+        budget.spend(steps + _filtering_steps(value) + size_of_all((*args, *options.values())))
         if takes_text:
             value = text_of(value, Formatting.of(context))
             if any(not _is_plain(argument) for argument in (*args, *options.values())):
@@ -109,7 +109,7 @@ def _charged(name: str, test: Callable[..., Any]) -> Callable[..., Any]:
 
     @pass_context
     def apply(context: Context, value: object, /, *args: object, **options: object) -> bool:
-        Budget.of(context).spend(sum(map(size_of, (value, *args, *options.values()))))
+        Budget.of(context).spend(size_of_all((value, *args, *options.values())))
         injected = () if wants is None else (getattr(_Injected(context), wants.name),)
         try:
             return bool(test(*injected, value, *args, **options))

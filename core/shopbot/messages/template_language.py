@@ -69,7 +69,7 @@ class Guard(NodeTransformer):
     - A loop runs over `iterable | ~loop(cost)`: each turn counts, also the ones that its `if` drops.
     - A template, macro or block starts with `~work(cost)`.
     - Lists, tuples and mappings pass through `~literal`, texts joined by `~` through `~concatenate`, what is
-      compared or sliced through `~charged`.
+      compared, sliced or looked up through `~charged`.
     - What is included or imported shares the context, hence the budget.
     """
 
@@ -92,6 +92,8 @@ class Guard(NodeTransformer):
             node.expr = self._filter(node.expr, CHARGED)
         elif isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
             node.node = self._filter(node.node, CHARGED)
+        elif isinstance(node, nodes.Getitem) and not isinstance(node.arg, nodes.Const):
+            node.arg = self._filter(node.arg, CHARGED)  # a key is hashed, a tuple each time
         elif isinstance(node, nodes.Concat):
             return self._filter(nodes.List(node.nodes), CONCATENATE, line=node.lineno)
         elif isinstance(node, nodes.List | nodes.Dict) or (isinstance(node, nodes.Tuple) and node.ctx == "load"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
-from collections.abc import Callable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, ValuesView
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from enum import Enum
@@ -132,7 +132,7 @@ def kind_of(value: object) -> str:
     for kind, words in _KINDS:
         if isinstance(value, kind):
             return words
-    name = type(value).__name__
+    name = type(value).__name__.removesuffix("View")  # an OrderView is an Order to a merchant
     return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
 
 
@@ -197,15 +197,18 @@ def admit(value: object, budget: Budget) -> object:
         if value.is_finite() and abs(value.adjusted()) > MAX_EXPONENT:
             raise LimitReachedError("the number is too large")
     elif isinstance(value, list | tuple | set | frozenset | Mapping):
-        budget.spend(weigh(value))
+        weight = weigh(value)
+        if weight > MAX_WEIGHT:
+            raise LimitReachedError("the list is too large")
+        budget.spend(weight)
     return value
 
 
 def weigh(value: object) -> int:
     """Count what a container holds, at every depth, and the characters of its texts per 64.
 
-    What is in it twice counts twice, since to compare or to write it also costs twice. Raises LimitReachedError
-    when it is too large or too deep.
+    What is in it twice counts twice, since to compare or to write it also costs twice. Stops counting soon after
+    MAX_WEIGHT, and takes what is nested too deeply to weigh more than that.
     """
     total = 0
     pending: list[tuple[object, int]] = [(value, 0)]
@@ -219,7 +222,7 @@ def weigh(value: object) -> int:
             children = (part for pair in item.items() for part in pair)
         pending.extend((child, depth + 1) for child in islice(children, MAX_WEIGHT))
         if total + len(pending) > MAX_WEIGHT or depth > MAX_NESTING:
-            raise LimitReachedError("the list is too large")
+            return MAX_WEIGHT + 1
     return total
 
 
@@ -230,6 +233,11 @@ def size_of(value: object) -> int:
     if isinstance(value, list | tuple | set | frozenset | Mapping):
         return weigh(value)
     return 1
+
+
+def size_of_all(values: Iterable[object]) -> int:
+    """Add up `size_of`."""
+    return sum(map(size_of, values))
 
 
 def check_length(characters: int) -> None:

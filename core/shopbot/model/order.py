@@ -155,7 +155,8 @@ def _integer(value: object) -> int | None:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    # JSON can escape half a surrogate pair, which no store and no message takes.
+    return value.encode(errors="replace").decode() if isinstance(value, str) and value else None
 
 
 def _status(value: object) -> str | None:
@@ -184,7 +185,7 @@ def _attributes(value: object, name_key: str) -> tuple[Attribute, ...]:
     for item in _mappings(value):
         name, text = item.get(name_key), item.get("value")
         if isinstance(name, str) and isinstance(text, str | int) and not isinstance(text, bool):
-            found.append(Attribute(name=name, value=str(text)))
+            found.append(Attribute(name=_text(name) or "", value=_text(str(text)) or ""))
     return tuple(found)
 
 

@@ -24,6 +24,9 @@ class InboundRequest:
     route: Origin
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+    method: str = "POST"
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The URL's parameters, each with its first value; empty for POST."""
 
 
 @dataclass(frozen=True, slots=True)

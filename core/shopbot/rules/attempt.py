@@ -12,6 +12,9 @@ from shopbot.model.reason import Reason
 from shopbot.model.run import Run
 
 
+_LONGEST_DETAIL = 1000
+
+
 @dataclass(slots=True)
 class Attempt:
     """The mutable side of an event's processing; lives as long as one attempt."""
@@ -23,6 +26,10 @@ class Attempt:
     clock: Callable[[], datetime]
     payload: object = None
     order: Order | None = None
+    sender: str | None = None
+    """The PSID of the shopper whose act in Messenger the event is; None for all other events."""
+    text: str | None = None
+    """What that shopper wrote, or the title of the button tapped."""
     psid: str | None = None
     no_psid: Outcome | None = None
     """Why there is no PSID, once the resolvers were asked in vain."""
@@ -41,7 +48,7 @@ class Attempt:
                 step=step,
                 status=outcome.status,
                 reason=outcome.reason,
-                detail=outcome.detail,
+                detail=_storable(outcome.detail),
                 plugin=outcome.plugin,
                 milliseconds=round(milliseconds, 3),
             )
@@ -84,3 +91,8 @@ class Attempt:
             "event": {"topic": self.event.topic, "source": self.event.source.value},
             "payload": self.payload,
         }
+
+
+def _storable(detail: str) -> str:
+    """Bound a text that may quote an order or a plugin: one character that is none must not keep it from the store."""
+    return detail[:_LONGEST_DETAIL].encode(errors="replace").decode()

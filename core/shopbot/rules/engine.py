@@ -11,12 +11,14 @@ import structlog
 from shopbot.messages.sandbox import TemplateError
 from shopbot.model.order import Order, UnreadableOrderError
 from shopbot.model.outcome import Outcome, Status
+from shopbot.model.psid import is_psid
 from shopbot.model.reason import Reason
 from shopbot.rules.attempt import Attempt
 from shopbot.rules.backoff import Backoff
 from shopbot.rules.rule import Rule, Step
 from shopbot.rules.steps import Steps
 from shopbot.store.claims import Claims, ClaimState
+from shopbot.store.conversations import Conversations
 from shopbot.store.queue import Delivery, Disposition, Settlement
 
 ORDER_TOPICS = frozenset(
@@ -46,6 +48,7 @@ class Engine:
         rules: Sequence[Rule],
         steps: Steps,
         claims: Claims,
+        conversations: Conversations,
         backoff: Backoff,
         clock: Callable[[], datetime],
         chance: random.Random,
@@ -53,6 +56,7 @@ class Engine:
         self._rules = rules
         self._steps = steps
         self._claims = claims
+        self._conversations = conversations
         self._backoff = backoff
         self._clock = clock
         self._chance = chance
@@ -66,6 +70,9 @@ class Engine:
         rules = [rule for rule in self._rules if attempt.event.topic in rule.topics]
         results: list[Outcome] = []
         unreadable = self._read(attempt)
+        if attempt.sender is not None:
+            # Whatever a shopper does in Messenger opens or renews the standard messaging window.
+            await self._conversations.active(attempt.sender, attempt.event.triggered_at or attempt.event.received_at)
         if unreadable is not None and (rules or attempt.payload is None):
             results.append(unreadable)
             attempt.note("", "", unreadable)
@@ -82,6 +89,8 @@ class Engine:
             attempt.payload = json.loads(attempt.event.body)
         except (ValueError, RecursionError) as error:
             return Outcome.failed(Reason.WEBHOOK_PROCESSING_ERROR, f"the body is not JSON: {error}")
+        if attempt.event.topic.startswith("messenger/"):
+            attempt.sender, attempt.text = _shopper(attempt.payload)
         if attempt.event.topic in ORDER_TOPICS:
             try:
                 attempt.order = Order.from_payload(attempt.payload)
@@ -93,7 +102,7 @@ class Engine:
         finished = attempt.settled(rule.name, "")
         if finished is not None:
             return Outcome(status=finished.status, reason=finished.reason)
-        attempt.no_psid, attempt.psid, attempt.reference_saved = None, None, False
+        attempt.no_psid, attempt.psid, attempt.reference_saved = None, attempt.sender, False
         started = time.monotonic()
         result = await self._objection(attempt, rule)
         if result is None:
@@ -103,7 +112,7 @@ class Engine:
 
     async def _objection(self, attempt: Attempt, rule: Rule) -> Outcome | None:
         """Say why the rule has nothing to do for this event; None when it has."""
-        mismatch = rule.filters.mismatch(attempt.order)
+        mismatch = rule.filters.mismatch(attempt.order, attempt.text)
         if mismatch is not None:
             return mismatch
         if rule.condition is not None:
@@ -182,6 +191,21 @@ class Engine:
         if result.reason in _FREE_OF_CHARGE:
             return result.retry_after_seconds or 0.0
         return max(result.retry_after_seconds or 0.0, self._backoff.seconds(attempts, self._chance))
+
+
+def _shopper(payload: object) -> tuple[str | None, str | None]:
+    """Read who wrote a Messenger event, and what."""
+    if not isinstance(payload, dict):
+        return None, None
+    sender, message, postback = payload.get("sender"), payload.get("message"), payload.get("postback")
+    psid = sender.get("id") if isinstance(sender, dict) else None
+    text = message.get("text") if isinstance(message, dict) else None
+    if text is None and isinstance(postback, dict):
+        text = postback.get("title")
+    return (
+        psid if isinstance(psid, str) and is_psid(psid) else None,
+        text if isinstance(text, str) else None,
+    )
 
 
 def _overall(outcomes: Sequence[Outcome]) -> Outcome:

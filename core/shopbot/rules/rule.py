@@ -1,5 +1,6 @@
 """One rule of shopbot.yaml, ready to be held against events."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -39,11 +40,17 @@ class Filters:
     source_name: Sequence[str] | None = None
     cancelled: bool | None = None
     test: bool | None = None
+    text_matches: Sequence[re.Pattern[str]] | None = None
 
-    def mismatch(self, order: Order | None) -> Outcome | None:
-        """Say which filter keeps an event out; None when it passes. An event without an order passes no filter."""
+    def mismatch(self, order: Order | None, text: str | None = None) -> Outcome | None:
+        """Say which filter keeps an event out; None when it passes. No event without an order passes an order's filter.
+
+        text: what the shopper wrote, for Messenger events.
+        """
+        if self.text_matches is not None and not self._matches(text or ""):
+            return Outcome.skipped(Reason.FILTERED, "the text does not match")
         if order is None:
-            return Outcome.skipped(Reason.NO_ORDER) if self != Filters() else None
+            return Outcome.skipped(Reason.NO_ORDER) if self.about_orders else None
         if self.financial_status is not None and order.financial_status not in self.financial_status:
             return Outcome.skipped(Reason.NOT_PAID, f"the financial status is {order.financial_status}")
         if self.cancelled is not None and order.cancelled != self.cancelled:
@@ -53,12 +60,29 @@ class Filters:
         if self.test is not None and order.test != self.test:
             return Outcome.skipped(Reason.TEST_ORDER, "it is " + ("a test" if order.test else "a real") + " order")
         for name, wanted, value in (
-            ("fulfillment_status", self.fulfillment_status, order.fulfillment_status),
+            # Shopify says null where people say unfulfilled.
+            ("fulfillment_status", self.fulfillment_status, order.fulfillment_status or "unfulfilled"),
             ("source_name", self.source_name, order.source_name),
         ):
             if wanted is not None and value not in wanted:
                 return Outcome.skipped(Reason.FILTERED, f"{name} is {value}")
         return None
+
+    @property
+    def about_orders(self) -> bool:
+        """Whether any filter looks at an order."""
+        return any(
+            value is not None
+            for value in (
+                *(self.financial_status, self.fulfillment_status, self.source_name),
+                *(self.cancelled, self.test),
+            )
+        )
+
+    def _matches(self, text: str) -> bool:
+        # Phones type curly apostrophes, people write straight ones into shopbot.yaml.
+        plain = text.replace("\u2019", "'").replace("\u2018", "'")
+        return any(pattern.search(plain) for pattern in self.text_matches or ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from importlib import resources
 from typing import Any, Protocol
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.exceptions import ConnectionError as StoreConnectionError
@@ -20,22 +20,25 @@ class Script(Protocol):
         """Run it atomically."""
 
 
-def connect(url: str, *, max_connections: int = 64) -> Redis:
+def connect(url: str, *, max_connections: int = 32) -> Redis:
     """Make a client; it connects at its first command.
 
     A command whose answer was lost is sent again: every script here may be repeated.
 
     url: `redis://`, `rediss://` or `unix://`, with password and database as redis-py reads them.
     """
-    return Redis.from_url(
+    pool = BlockingConnectionPool.from_url(
         url,
         max_connections=max_connections,
+        # More calls at once than connections wait their turn.
+        timeout=CALL_TIME_LIMIT_SECONDS,
         socket_timeout=CALL_TIME_LIMIT_SECONDS,
         socket_connect_timeout=CONNECT_TIME_LIMIT_SECONDS,
         health_check_interval=30,
         retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=4),
         retry_on_error=[StoreConnectionError, StoreTimeoutError],
     )
+    return Redis.from_pool(pool)
 
 
 def script(client: Redis, name: str) -> Script:

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
+import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -36,6 +37,7 @@ class Inbox:
         self._wakeup = asyncio.Event()
         self._closing = False
         self._writer: asyncio.Task[None] | None = None
+        self._log = structlog.get_logger("shopbot.store")
 
     def start(self) -> None:
         """Start the writer task on the running loop."""
@@ -97,7 +99,10 @@ class Inbox:
             )
         try:
             news = await self._script(keys, args)
-        except (RedisError, OSError) as error:
+        except Exception as error:
+            if not isinstance(error, RedisError | OSError):
+                # A fault of the host itself, which must not end the writer and with it all later arrivals.
+                self._log.exception("inbox_failed", events=[event.id for event, _ in batch])
             for _, accepted in batch:
                 if not accepted.done():
                     accepted.set_exception(StoreError(f"the event could not be stored: {error}"))

@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-import httpx
 import pytest
+from sanic.compat import Header
 
 from shopbot.plugin import InboundRequest, Origin, Rejected, Verified
 from shopbot.testing.contract_base import PluginContract
@@ -38,8 +38,7 @@ class VerifierContract(PluginContract):
 
     def verify(self, body: bytes, headers: Mapping[str, str], route: Origin | None = None) -> Verified | None:
         """Ask the plugin, through the host's facade."""
-        # httpx.Headers is looked up without regard to case, as the host's headers are.
-        request = InboundRequest(route=route or self.origin, headers=httpx.Headers(dict(headers)), body=body)
+        request = InboundRequest(route=route or self.origin, headers=Header(headers), body=body)
         return self.facade().verifiers[0].compute(request)
 
     def test_what_the_platform_signed_is_verified(self) -> None:

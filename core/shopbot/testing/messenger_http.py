@@ -64,16 +64,22 @@ class GraphRoutes:
                 return answer
         sent: SentMessage | None = None
         error: GraphError | None = None
+        outcome: Outcome
         try:
             sent = simulator.accept(self._checked(request, page_id, body), request.body)
         except GraphRefusal as refusal:
             error = refusal.error
         if simulator.latency_seconds:
-            await asyncio.sleep(simulator.latency_seconds)
+            try:
+                await asyncio.sleep(simulator.latency_seconds)
+            except asyncio.CancelledError:
+                outcome = "unanswered" if error is None else "rejected"
+                self._record(request, psid, outcome, None, error=error, sent=sent, fault=fault)
+                raise
         answer = self._success(_answer(psid, sent)) if error is None else self._error(error)
         if fault is not None and fault.accepted:
             return await self._afterwards(request, psid, fault, answer, error=error, sent=sent)
-        outcome: Outcome = "accepted" if error is None else "rejected"
+        outcome = "accepted" if error is None else "rejected"
         self._record(request, psid, outcome, answer.status, error=error, sent=sent, fault=fault)
         return answer
 

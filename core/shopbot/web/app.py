@@ -3,22 +3,29 @@
 import math
 import secrets
 from collections.abc import Mapping
+from typing import Protocol
 
 import structlog
 from sanic import HTTPResponse, Request, Sanic
 from sanic.exceptions import SanicException
 from sanic.response import json
 
+from shopbot.web.body import TimedRequest
 from shopbot.web.health import Check, Health
+from shopbot.web.messenger import MessengerTarget, MessengerWebhooks
 from shopbot.web.shopify import ShopifyWebhooks, WebhookTarget
 
 _HEADERS_TIME_LIMIT_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 75
 
 
+class Target(WebhookTarget, MessengerTarget, Protocol):
+    """What all routes together need of a shop."""
+
+
 def create_app(
     *,
-    shops: Mapping[str, WebhookTarget],
+    shops: Mapping[str, Target],
     checks: Mapping[str, Check],
     max_body_bytes: int,
     request_time_limit_seconds: float,
@@ -29,10 +36,12 @@ def create_app(
     webhooks: False for a process that only works (`--role worker`): it answers health checks alone.
     """
     # The name is unique because Sanic keeps a registry of names for the whole process.
-    app = Sanic(f"shopbot-{secrets.token_hex(4)}", configure_logging=False, env_prefix="SHOPBOT_SANIC_")
+    app = Sanic(f"shopbot-{secrets.token_hex(4)}", configure_logging=False, env_prefix="SHOPBOT_SANIC_", request_class=TimedRequest)
+    app.ctx.body_time_limit_seconds = request_time_limit_seconds
     app.config.REQUEST_MAX_SIZE = max_body_bytes
     app.config.REQUEST_TIMEOUT = _HEADERS_TIME_LIMIT_SECONDS
-    app.config.RESPONSE_TIMEOUT = math.ceil(request_time_limit_seconds)
+    # For the handler alone; a second more, so that a slow body is answered as such.
+    app.config.RESPONSE_TIMEOUT = math.ceil(request_time_limit_seconds) + 1
     app.config.KEEP_ALIVE_TIMEOUT = _KEEP_ALIVE_SECONDS
     app.config.ACCESS_LOG = False
     app.config.FALLBACK_ERROR_FORMAT = "json"
@@ -42,6 +51,9 @@ def create_app(
     app.add_route(health.ready, "/readyz", methods=["GET"], name="readyz")
     if webhooks:
         app.add_route(ShopifyWebhooks(shops), "/webhooks/shopify", methods=["POST"], name="shopify")
+        messenger = MessengerWebhooks(list(shops.values()))
+        app.add_route(messenger.handshake, "/webhooks/messenger", methods=["GET"], name="messenger_handshake")
+        app.add_route(messenger.receive, "/webhooks/messenger", methods=["POST"], name="messenger")
     app.error_handler.add(Exception, _answer_error)
     return app
 
@@ -49,7 +61,7 @@ def create_app(
 def _answer_error(request: Request, exception: Exception) -> HTTPResponse:
     """Answer in JSON without a traceback; what is not the client's fault is logged."""
     if isinstance(exception, SanicException):
-        return json({"error": str(exception)}, status=exception.status_code)
+        return json({"error": str(exception)}, status=exception.status_code, headers=exception.headers)
     structlog.get_logger("shopbot.web").error(
         "request_failed", path=request.path, error=repr(exception), exc_info=exception
     )

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import structlog
 from sanic import Request
-from sanic.response import HTTPResponse, empty, text
+from sanic.response import HTTPResponse, text
 
 from shopbot.hooks import Hooks, PluginFailedError
 from shopbot.model.event import Event, Source
@@ -47,12 +47,14 @@ class _Headers:
 
     @classmethod
     def read(cls, headers: Mapping[str, str]) -> "_Headers":
-        prefix = "x-shopify-" if "x-shopify-topic" in headers else "shopify-"
+        def value(name: str) -> str:
+            return headers.get("x-shopify-" + name) or headers.get("shopify-" + name) or ""
+
         return cls(
-            topic=headers.get(prefix + "topic", ""),
-            shop=headers.get(prefix + "shop-domain", ""),
-            webhook_id=headers.get(prefix + "webhook-id", ""),
-            triggered_at=headers.get(prefix + "triggered-at", ""),
+            topic=value("topic"),
+            shop=value("shop-domain"),
+            webhook_id=value("webhook-id"),
+            triggered_at=value("triggered-at"),
         )
 
 
@@ -78,14 +80,14 @@ class ShopifyWebhooks:
             return self._refuse(request, headers, rejection)
         except PluginFailedError:
             return text("The signature could not be checked. Please send it again.", status=503)
-        if not headers.topic or len(headers.topic) > _LONGEST_TOPIC:
-            return text("The topic header is missing or too long.", status=400)
+        if not headers.topic or not _is_plain(headers.topic, _LONGEST_TOPIC):
+            return text("The topic header is missing, too long, or no plain text.", status=400)
         try:
             await shop.inbox.add(_event(headers, request.body))
         except StoreError as error:
             self._log.error("event_not_stored", topic=headers.topic, error=str(error))
             return text("The event could not be stored. Please send it again.", status=503)
-        return empty(status=200)
+        return text("")
 
     def _verified(self, request: Request, headers: _Headers) -> WebhookTarget:
         shop = self._shops.get(headers.shop.lower())
@@ -103,18 +105,28 @@ class ShopifyWebhooks:
             reason=rejection.reason,
             status=status,
             remote=request.ip,
-            topic=headers.topic[:_LONGEST_TOPIC],
-            shop=headers.shop[:_LONGEST_TOPIC],
+            topic=_shown(headers.topic),
+            shop=_shown(headers.shop),
             body_bytes=len(request.body),
         )
         return text("The request could not be verified.", status=status)
 
 
+def _is_plain(value: str, longest: int) -> bool:
+    # Sanic hands on bytes that are no UTF-8 as half surrogate pairs, which cannot be stored.
+    return len(value) <= longest and value.isascii() and value.isprintable()
+
+
+def _shown(value: str) -> str:
+    """Make a header fit for a log: anybody may send it, control characters for the reader's terminal included."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in value[:_LONGEST_TOPIC])
+
+
 def _event(headers: _Headers, body: bytes) -> Event:
     # Without an id (test tools), the same topic and body is the same arrival.
     webhook_id = headers.webhook_id or "sha256-" + sha256(headers.topic.encode() + b"\n" + body).hexdigest()
-    if len(webhook_id) > _LONGEST_ID:
-        webhook_id = "sha256-" + sha256(webhook_id.encode()).hexdigest()
+    if not _is_plain(webhook_id, _LONGEST_ID):
+        webhook_id = "sha256-" + sha256(webhook_id.encode(errors="surrogateescape")).hexdigest()
     # model_construct: every part is of the right type by now, and this runs for every webhook.
     return Event.model_construct(
         id=f"webhook:{webhook_id}",

@@ -1,0 +1,27 @@
+"""Takes a request's body in, within a time limit."""
+
+import asyncio
+from typing import Any
+
+from sanic import Request
+from sanic.exceptions import RequestTimeout
+from sanic.http import Http
+
+
+class TimedRequest(Request[Any, Any]):
+    """A request whose whole body must arrive within `app.ctx.body_time_limit_seconds`, or is answered 408.
+
+    Sanic's own limits begin anew with every byte, so a client that dribbles could keep a connection for ever.
+    """
+
+    async def receive_body(self) -> None:
+        """Read the body, as Sanic asks for before it calls a route's handler."""
+        try:
+            async with asyncio.timeout(self.app.ctx.body_time_limit_seconds):
+                await super().receive_body()
+        except TimeoutError:
+            if isinstance(self.stream, Http):
+                # Else Sanic would wait for what is left of the body before it closes the connection.
+                self.stream.request_body = None
+                self.stream.keep_alive = False
+            raise RequestTimeout("The body did not arrive in time.") from None

@@ -1,0 +1,183 @@
+"""`/webhooks/messenger`: the handshake, and what shoppers do in Messenger.
+
+https://developers.facebook.com/documentation/business-messaging/messenger-platform/webhooks
+"""
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, Protocol
+
+import structlog
+from redis.exceptions import RedisError
+from sanic import Request
+from sanic.response import HTTPResponse, empty, text
+
+from shopbot.hooks import Hooks, PluginFailedError
+from shopbot.model.event import Event, Source
+from shopbot.model.failures import Rejected
+from shopbot.model.request import InboundRequest, Origin
+from shopbot.store.claims import read_metadata
+from shopbot.store.echoes import Echoes
+from shopbot.store.errors import StoreError
+from shopbot.store.inbox import Inbox
+
+_KINDS = ("message", "postback", "referral", "optin", "reaction")
+"""What a shopper does, in the order of looking: an item has one of these keys. Deliveries, reads and what Meta
+may add later are answered and left."""
+
+_LONGEST_ID = 200
+
+
+class MessengerTarget(Protocol):
+    """What the route needs of a shop."""
+
+    domain: str
+    hooks: Hooks
+    inbox: Inbox
+    echoes: Echoes
+    page_ids: frozenset[str]
+
+
+class MessengerWebhooks:
+    """The route's handlers, for one or several shops."""
+
+    def __init__(self, shops: Sequence[MessengerTarget]) -> None:
+        self._shops = shops
+        self._log = structlog.get_logger("shopbot.web")
+        self._security = structlog.get_logger("shopbot.security")
+
+    async def handshake(self, request: Request) -> HTTPResponse:
+        """Answer Meta's verification of the URL with its challenge: 403 unless a verifier knows the token."""
+        query = {str(name): str(values[0]) for name, values in request.args.items() if values}
+        for shop in self._shops:
+            try:
+                shop.hooks.verify(
+                    InboundRequest(route=Origin.MESSENGER, headers=request.headers, body=b"", method="GET", query=query)
+                )
+            except (Rejected, PluginFailedError):
+                continue
+            return text(query.get("hub.challenge", ""))
+        return self._refuse(request, Rejected(403, "the verification token is not ours"))
+
+    async def receive(self, request: Request) -> HTTPResponse:
+        """Answer one delivery of up to 1000 updates: 200 only when all of them are durable."""
+        try:
+            self._verify(request)
+        except Rejected as rejection:
+            return self._refuse(request, rejection)
+        except PluginFailedError:
+            return text("The signature could not be checked. Please send it again.", status=503)
+        now = datetime.now(UTC)
+        try:
+            payload = json.loads(request.body)
+            items = list(_items(payload))
+        except (ValueError, RecursionError):
+            # Signed, so it is Meta's: keep it for a person to look at rather than have it sent for ever.
+            items = []
+            payload = None
+        takings = [self._take(page_id, item, now) for page_id, item in items]
+        if payload is None:
+            takings.append(self._keep_unreadable(request.body, now))
+        try:
+            await asyncio.gather(*takings)
+        except (StoreError, RedisError, OSError) as failure:
+            self._log.error("event_not_stored", route="messenger", error=str(failure))
+            return text("The events could not be stored. Please send them again.", status=503)
+        return empty(status=200)
+
+    def _verify(self, request: Request) -> None:
+        """Ask every shop's verifiers: one app may serve the Pages of several shops."""
+        refusal: Rejected | None = None
+        for shop in self._shops:
+            try:
+                shop.hooks.verify(InboundRequest(route=Origin.MESSENGER, headers=request.headers, body=request.body))
+            except Rejected as rejection:
+                refusal = rejection
+            else:
+                return
+        raise refusal or Rejected(403, "no shop is configured")
+
+    async def _take(self, page_id: str, item: Mapping[str, Any], now: datetime) -> None:
+        shop = next((s for s in self._shops if not s.page_ids or page_id in s.page_ids), None)
+        if shop is None:
+            self._log.warning("foreign_page", page_id=page_id)
+            return
+        message = item.get("message")
+        if isinstance(message, Mapping) and message.get("is_echo") is True:
+            await self._echo(shop, item, message, now)
+            return
+        kind = next((kind for kind in _KINDS if isinstance(item.get(kind), Mapping)), None)
+        sender = item.get("sender")
+        if kind is None or not isinstance(sender, Mapping) or not isinstance(sender.get("id"), str):
+            return
+        await shop.inbox.add(_event(kind, item, now))
+
+    async def _echo(
+        self, shop: MessengerTarget, item: Mapping[str, Any], message: Mapping[str, Any], now: datetime
+    ) -> None:
+        """Take in the echo of a message that was sent, at once: it is durable when the store has answered."""
+        metadata, message_id = message.get("metadata"), message.get("mid")
+        parts = read_metadata(metadata) if isinstance(metadata, str) else None
+        if parts is None or not isinstance(message_id, str):
+            return  # written by a person, or by another app
+        sent_at = _moment(item.get("timestamp")) or now
+        if await shop.echoes.arrived(*parts, message_id, now, sent_at):
+            self._log.info("doubt_settled_by_echo", claim=parts[0])
+
+    async def _keep_unreadable(self, body: bytes, now: datetime) -> None:
+        event_id = f"messenger:sha256-{sha256(body).hexdigest()}"
+        await self._shops[0].inbox.add(
+            Event(id=event_id, topic="messenger/unreadable", source=Source.WEBHOOK, received_at=now, body=body)
+        )
+
+    def _refuse(self, request: Request, rejection: Rejected) -> HTTPResponse:
+        self._security.warning(
+            "request_rejected",
+            route="/webhooks/messenger",
+            code="INVALID_SIGNATURE",
+            reason=rejection.reason,
+            status=rejection.status,
+            remote=request.ip,
+            body_bytes=len(request.body),
+        )
+        return text("The request could not be verified.", status=rejection.status)
+
+
+def _items(payload: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Give each update with its Page; `standby` updates belong to another app and are left."""
+    if not isinstance(payload, Mapping) or payload.get("object") != "page":
+        return
+    entries = payload.get("entry")
+    for entry in entries if isinstance(entries, list) else ():
+        items = entry.get("messaging") if isinstance(entry, Mapping) else None
+        for item in items if isinstance(items, list) else ():
+            if isinstance(item, Mapping):
+                yield str(entry.get("id", "")), item
+
+
+def _event(kind: str, item: Mapping[str, Any], now: datetime) -> Event:
+    content = item[kind]
+    body = json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    mid = content.get("mid")
+    # Repetitions carry the same mid; what has none is the same when its bytes are.
+    name = mid if isinstance(mid, str) and 0 < len(mid) <= _LONGEST_ID else f"sha256-{sha256(body).hexdigest()}"
+    return Event(
+        id=f"messenger:{kind}:{name}",
+        topic=f"messenger/{kind}",
+        source=Source.WEBHOOK,
+        received_at=now,
+        triggered_at=_moment(item.get("timestamp")),
+        body=body,
+    )
+
+
+def _moment(milliseconds: object) -> datetime | None:
+    if not isinstance(milliseconds, int) or isinstance(milliseconds, bool):
+        return None
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
