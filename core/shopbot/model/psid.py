@@ -6,6 +6,7 @@ from enum import StrEnum
 from shopbot.model.base import Value
 
 _PSID = re.compile(r"[0-9]{1,32}")
+_LONG_NUMBER = re.compile(r"(?<![0-9A-Za-z_-])[0-9]{15,32}(?![0-9A-Za-z_-])")
 _SHOWN_DIGITS = 4
 
 
@@ -21,6 +22,11 @@ def mask(psid: str) -> str:
     """Give the form that logs and tables may show: the last four characters at most, never the half."""
     shown = min(_SHOWN_DIGITS, len(psid) // 2)
     return "…" + psid[len(psid) - shown :]
+
+
+def mask_digits(text: str) -> str:
+    """Mask what could be a PSID in a text for people."""
+    return _LONG_NUMBER.sub(lambda match: mask(match[0]), text)
 
 
 class Trust(StrEnum):

@@ -11,7 +11,6 @@ from shopbot.model.outcome import JournalEntry, Outcome, Status
 from shopbot.model.reason import Reason
 from shopbot.model.run import Run
 
-
 _LONGEST_DETAIL = 1000
 
 

@@ -38,6 +38,10 @@ _CHANNEL_CLOSED = frozenset({Reason.CHANNEL_DOWN, Reason.CHANNEL_PAUSED})
 _FREE_OF_CHARGE = _CHANNEL_CLOSED | {Reason.LIMIT_REACHED, Reason.WAITING_FOR_EARLIER, Reason.IN_DOUBT}
 """Reasons to wait that are nobody's failure: they use up no attempt."""
 
+_STEPS_DECIDE = (Status.FAILED, Status.HELD, Status.DEFERRED, Status.DONE, Status.SKIPPED)
+_RULES_DECIDE = (Status.HELD, Status.DEFERRED, Status.FAILED, Status.DONE, Status.SKIPPED)
+"""A rule that has failed must not take the others' further attempts away."""
+
 
 class Engine:
     """The rules of one host. Holds no state of its own between events."""
@@ -67,7 +71,9 @@ class Engine:
         attempt = Attempt(
             event=delivery.event, number=delivery.attempts + 1, earlier=delivery.journal, clock=self._clock
         )
-        rules = [rule for rule in self._rules if attempt.event.topic in rule.topics]
+        rules = [
+            rule for rule in self._rules if attempt.event.topic in rule.topics and delivery.only_rule in ("", rule.name)
+        ]
         results: list[Outcome] = []
         unreadable = self._read(attempt)
         if attempt.sender is not None:
@@ -162,7 +168,7 @@ class Engine:
         return _overall(outcomes)
 
     def _settlement(self, attempt: Attempt, delivery: Delivery, results: Sequence[Outcome]) -> Settlement:
-        result = _overall(results)
+        result = _overall(results, _RULES_DECIDE)
         disposition, due_at = Disposition.FINISHED, None
         free = result.reason in _FREE_OF_CHARGE
         attempts = delivery.attempts + (0 if free else 1)
@@ -188,9 +194,9 @@ class Engine:
         )
 
     def _wait_seconds(self, result: Outcome, attempts: int) -> float:
-        if result.reason in _FREE_OF_CHARGE:
-            return result.retry_after_seconds or 0.0
-        return max(result.retry_after_seconds or 0.0, self._backoff.seconds(attempts, self._chance))
+        if result.reason in _FREE_OF_CHARGE and result.retry_after_seconds is not None:
+            return result.retry_after_seconds
+        return max(result.retry_after_seconds or 0.0, self._backoff.seconds(max(1, attempts), self._chance))
 
 
 def _shopper(payload: object) -> tuple[str | None, str | None]:
@@ -208,9 +214,9 @@ def _shopper(payload: object) -> tuple[str | None, str | None]:
     )
 
 
-def _overall(outcomes: Sequence[Outcome]) -> Outcome:
-    """Give the one outcome that decides: a failure before a deferral before work done before a skip."""
-    for status in (Status.FAILED, Status.HELD, Status.DEFERRED, Status.DONE, Status.SKIPPED):
+def _overall(outcomes: Sequence[Outcome], order: Sequence[Status] = _STEPS_DECIDE) -> Outcome:
+    """Give the one outcome that decides."""
+    for status in order:
         for outcome in reversed(outcomes):
             if outcome.status is status:
                 return outcome

@@ -101,3 +101,11 @@ class Rule:
         if self.once_per_order and order is not None:
             return f"order:{order.id}"
         return f"event:{event.id}"
+
+    def message_subject(self, event: Event, order: Order | None, step: Step) -> str:
+        """Name what one of the rule's sends is for.
+
+        The first has the plain business key, so that renaming its message cannot send it again.
+        """
+        subject = self.subject(event, order)
+        return subject if step.ordinal == 1 else f"{subject}#{step.ordinal}"

@@ -151,15 +151,13 @@ class Steps:
     async def _send_message(self, attempt: Attempt, rule: Rule, step: Step) -> Sequence[Outcome]:
         if attempt.psid is None:
             return [attempt.without_psid()]
-        subject = rule.subject(attempt.event, attempt.order)
         request = SendRequest(
             message=step.argument or "",
             psid=attempt.psid,
             event=attempt.event,
             order=attempt.order,
             rule=rule.name,
-            # The first message of a rule has the plain business key, so that renaming it cannot send it again.
-            subject=subject if step.ordinal == 1 else f"{subject}#{step.ordinal}",
+            subject=rule.message_subject(attempt.event, attempt.order, step),
             confirms_order=attempt.reference_saved,
             claim_ttl_seconds=self._order_ttl_seconds if rule.once_per_order else self._event_ttl_seconds,
         )
@@ -177,4 +175,7 @@ class Steps:
             )
         except PluginFailedError as failure:
             return Outcome.deferred(Reason.PLUGIN_FAILED, failure.what, plugin=plugin.place)
+        if outcome.status is Status.HELD:
+            # Nothing would ever free it.
+            return Outcome.failed(Reason.PLUGIN_FAILED, "run_step answered held", plugin=plugin.place)
         return outcome.model_copy(update={"plugin": plugin.place})

@@ -41,6 +41,8 @@ class Delivery:
     attempts: int
     """Attempts that ended before this one."""
     journal: tuple[JournalEntry, ...]
+    only_rule: str = ""
+    """The one rule that a replay asked for; empty for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Queue:
         self._journal_ttl_ms = int(journal_ttl_seconds * 1000)
         self._settle = script(client, "settle")
         self._promote = script(client, "promote")
+        self._forget = script(client, "forget")
 
     async def open(self) -> None:
         """Create the group where there is none; it begins with the oldest event."""
@@ -124,7 +127,7 @@ class Queue:
                 )
                 taken += _pairs(claimed)
             elif info["pending"] == 0:
-                await self._client.xgroup_delconsumer(self._keys.inbox, GROUP, name)
+                await self._forget([self._keys.inbox, self._keys.consumer(name)], [GROUP, name])
             if len(taken) >= count:
                 break
         return await self._load(taken)
@@ -196,6 +199,7 @@ def _delivery(stream_id: str, event_id: str, fields: dict[bytes, bytes], journal
         ),
         attempts=int(fields.get(b"attempts", b"0")),
         journal=tuple(JournalEntry.model_validate_json(line) for line in journal),
+        only_rule=fields.get(b"only_rule", b"").decode(),
     )
 
 

@@ -1,0 +1,133 @@
+"""Dead letters: events that were given up, kept until a person replays or purges them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from redis.asyncio import Redis
+
+from shopbot.model.outcome import JournalEntry, Status
+from shopbot.store.connection import script
+from shopbot.store.keys import Keys
+
+_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One event that was given up."""
+
+    event_id: str
+    topic: str
+    code: str
+    """The reason code."""
+    rule: str
+    """The rule that failed; empty where the event could not be read at all."""
+    step: str
+    detail: str
+    attempts: int
+    dead_at: datetime
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which dead letters are meant; everything that is given must hold."""
+
+    event_ids: frozenset[str] | None = None
+    code: str | None = None
+    rule: str | None = None
+    older_than: timedelta | None = None
+    newer_than: timedelta | None = None
+
+    def holds(self, letter: DeadLetter, now: datetime) -> bool:
+        """Say whether a dead letter is meant."""
+        age = now - letter.dead_at
+        return (
+            (self.event_ids is None or letter.event_id in self.event_ids)
+            and (self.code is None or letter.code == self.code)
+            and (self.rule is None or letter.rule == self.rule)
+            and (self.older_than is None or age > self.older_than)
+            and (self.newer_than is None or age < self.newer_than)
+        )
+
+
+class DeadLetters:
+    """The dead letters of one shop."""
+
+    def __init__(self, client: Redis, keys: Keys, *, journal_ttl_seconds: float) -> None:
+        """Work on the store.
+
+        journal_ttl_seconds: how long a purged letter's journal can still be looked at.
+        """
+        self._client = client
+        self._keys = keys
+        self._journal_ttl_ms = int(journal_ttl_seconds * 1000)
+        self._replay = script(client, "replay")
+        self._purge = script(client, "purge")
+
+    async def select(self, selection: Selection, now: datetime) -> Sequence[DeadLetter]:
+        """List the dead letters that are meant, oldest first."""
+        found: list[DeadLetter] = []
+        start = 0
+        while True:
+            page: Any = await self._client.zrange(self._keys.dead, start, start + _PAGE - 1, withscores=True)
+            if not page:
+                return found
+            start += _PAGE
+            entries = [(_text(event_id), float(score)) for event_id, score in page]
+            found += [letter for letter in await self._read(entries) if selection.holds(letter, now)]
+
+    async def replay(self, event_id: str, *, only_rule: str = "") -> bool:
+        """Take a dead letter back into the inbox; False when it is none any more.
+
+        Its claims stay: what was sent is not sent again.
+        """
+        done = await self._replay(
+            [self._keys.dead, self._keys.event(event_id), self._keys.inbox], [event_id, only_rule]
+        )
+        return bool(done == 1)
+
+    async def purge(self, event_id: str) -> bool:
+        """Give a dead letter up for good; False when it is none any more."""
+        done = await self._purge(
+            [self._keys.dead, self._keys.event(event_id), self._keys.journal(event_id)],
+            [event_id, self._journal_ttl_ms],
+        )
+        return bool(done == 1)
+
+    async def _read(self, entries: Sequence[tuple[str, float]]) -> Sequence[DeadLetter]:
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for event_id, _ in entries:
+                pipeline.hmget(self._keys.event(event_id), ["topic", "reason", "attempts", "body"])
+                pipeline.lrange(self._keys.journal(event_id), 0, -1)
+            answers = await pipeline.execute()
+        return [
+            _letter(event_id, score, answers[2 * i], answers[2 * i + 1]) for i, (event_id, score) in enumerate(entries)
+        ]
+
+
+def _letter(event_id: str, score: float, fields: Sequence[bytes | None], lines: Sequence[bytes]) -> DeadLetter:
+    topic, code, attempts, body = fields
+    journal = [JournalEntry.model_validate_json(line) for line in lines]
+    # The line that says why: the last step that failed, or was still to be done when the attempts were used up.
+    cause = next(
+        (entry for entry in reversed(journal) if entry.status in (Status.FAILED, Status.DEFERRED) and entry.step),
+        next((entry for entry in reversed(journal) if entry.status is Status.FAILED), None),
+    )
+    return DeadLetter(
+        event_id=event_id,
+        topic=_text(topic or b""),
+        code=_text(code or b""),
+        rule=cause.rule if cause else "",
+        step=cause.step if cause else "",
+        detail=cause.detail if cause else "",
+        attempts=int(attempts or 0),
+        dead_at=datetime.fromtimestamp(score / 1000, UTC),
+        body=body or b"",
+    )
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
