@@ -14,7 +14,7 @@ from shopbot.model.reason import Reason
 from shopbot.rules.attempt import Attempt
 from shopbot.rules.engine import Engine
 from shopbot.store.errors import is_away
-from shopbot.store.queue import SIGN_OF_LIFE_SECONDS, Delivery, Disposition, Queue, Settlement
+from shopbot.store.queue import Delivery, Disposition, Queue, Settlement
 
 _READ_WAIT_SECONDS = 0.25
 """A host that stops waits no longer than this for its last read."""
@@ -63,8 +63,8 @@ class Worker:
         await self._persist(self._queue.open)
         await self._persist(self._queue.sign_of_life)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._every(SIGN_OF_LIFE_SECONDS / 4, self._queue.sign_of_life))
-            tasks.create_task(self._every(SIGN_OF_LIFE_SECONDS / 4, lambda: self._take_over(tasks)))
+            tasks.create_task(self._every(self._queue.lease_seconds / 4, self._queue.sign_of_life))
+            tasks.create_task(self._every(self._queue.lease_seconds / 4, lambda: self._take_over(tasks)))
             tasks.create_task(self._every(_PROMOTE_EVERY_SECONDS, self._promote))
             tasks.create_task(self._read(tasks))
 

@@ -19,6 +19,14 @@ NOW = datetime(2026, 11, 23, 10, 15, 30, 250_000, tzinfo=UTC)
 SEEN_TTL_SECONDS = 172_800.0
 JOURNAL_TTL_SECONDS = 2_592_000.0
 
+_STATUS = {
+    Disposition.FINISHED: Status.DONE,
+    Disposition.RETRY: Status.DEFERRED,
+    Disposition.HELD: Status.HELD,
+    Disposition.PARKED: Status.HELD,
+    Disposition.DEAD: Status.FAILED,
+}
+
 
 def an_event(number: int = 1, *, body: bytes = b'{"id": 1}', topic: str = "orders/paid") -> Event:
     """Make an event; equal numbers are the same arrival."""
@@ -46,15 +54,15 @@ def a_settlement(
     due_in_seconds: float = 0.0,
 ) -> Settlement:
     """Make the end of an attempt."""
-    status = {Disposition.FINISHED: Status.DONE, Disposition.RETRY: Status.DEFERRED, Disposition.DEAD: Status.FAILED}
+    due = disposition in (Disposition.RETRY, Disposition.HELD)
     return Settlement(
         disposition=disposition,
-        status=status[disposition],
+        status=_STATUS[disposition],
         reason=None if disposition is Disposition.FINISHED else Reason.MESSAGE_SEND_FAILED,
         attempts=attempts,
         journal=journal,
         order_id=order_id,
-        due_at=NOW + timedelta(seconds=due_in_seconds) if disposition is Disposition.RETRY else None,
+        due_at=NOW + timedelta(seconds=due_in_seconds) if due else None,
     )
 
 
@@ -89,6 +97,7 @@ async def a_queue(store: OpenStore, consumer: str = "one") -> Queue:
         KEYS,
         consumer=consumer,
         journal_ttl_seconds=JOURNAL_TTL_SECONDS,
+        lease_seconds=10.0,
     )
     await queue.open()
     await queue.sign_of_life()

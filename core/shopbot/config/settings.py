@@ -122,7 +122,7 @@ class WorkerSettings(Section):
         64, description="Events that one process works on at the same time."
     )
     lease: PositiveDuration = Field(
-        timedelta(seconds=30),
+        timedelta(seconds=10),
         description="How long an event belongs to a process that gives no sign of life.",
     )
 

@@ -120,7 +120,14 @@ class ShopHost:
         )
         consumer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._worker = Worker(
-            queue=Queue(self._client, self._blocking, keys, consumer=consumer, journal_ttl_seconds=journal_ttl_seconds),
+            queue=Queue(
+                self._client,
+                self._blocking,
+                keys,
+                consumer=consumer,
+                journal_ttl_seconds=journal_ttl_seconds,
+                lease_seconds=settings.worker.lease.total_seconds(),
+            ),
             engine=engine,
             hooks=self.hooks,
             clock=clock,

@@ -62,6 +62,8 @@ class Supervisor:
             try:
                 self._children = [self._start(sock, lifeline) for _ in range(self.processes)]
                 self._wait_until_ready()
+                if self._stopping:
+                    return
                 host, port = sock.getsockname()[:2]
                 self.on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
                 self._watch(sock, lifeline)

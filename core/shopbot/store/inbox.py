@@ -63,6 +63,13 @@ class Inbox:
         if self._closing or self._writer is None:
             accepted.set_exception(StoreError("the inbox is stopped"))
             return accepted
+        try:
+            event.id.encode()
+            event.topic.encode()
+        except UnicodeEncodeError:
+            # Lone surrogates: how HTTP servers give bytes that are no text. Not to be found out in a batch with others.
+            accepted.set_exception(StoreError("the event's id or topic is no text"))
+            return accepted
         self._queue.append((event, accepted))
         self._wakeup.set()
         return accepted

@@ -13,11 +13,10 @@ from shopbot.model.event import Event, Source
 from shopbot.model.outcome import JournalEntry, Status
 from shopbot.model.reason import Reason
 from shopbot.store.connection import script
+from shopbot.store.journal import read_journal
 from shopbot.store.keys import Keys
 
 GROUP = "workers"
-SIGN_OF_LIFE_SECONDS = 10.0
-"""A worker process that has given no sign of life for this long has lost its events to the others."""
 
 
 class Disposition(StrEnum):
@@ -64,7 +63,14 @@ class Queue:
     """The consumer group's end of one shop's inbox, for one worker process."""
 
     def __init__(
-        self, client: Redis, blocking: Redis, keys: Keys, *, consumer: str, journal_ttl_seconds: float
+        self,
+        client: Redis,
+        blocking: Redis,
+        keys: Keys,
+        *,
+        consumer: str,
+        journal_ttl_seconds: float,
+        lease_seconds: float,
     ) -> None:
         """Prepare the queue.
 
@@ -72,11 +78,13 @@ class Queue:
             lost with the connection are found again by `unsettled`.
         consumer: unique to this process and run.
         journal_ttl_seconds: how long a finished event can be looked at.
+        lease_seconds: a process that has given no sign of life for this long has lost its events to the others.
         """
         self._client = client
         self._blocking = blocking
         self._keys = keys
         self.consumer = consumer
+        self.lease_seconds = lease_seconds
         self._journal_ttl_ms = int(journal_ttl_seconds * 1000)
         self._settle = script(client, "settle")
         self._promote = script(client, "promote")
@@ -104,7 +112,7 @@ class Queue:
 
     async def sign_of_life(self) -> None:
         """Say that this process lives; others leave its events alone."""
-        await self._client.set(self._keys.consumer(self.consumer), "alive", px=int(SIGN_OF_LIFE_SECONDS * 1000))
+        await self._client.set(self._keys.consumer(self.consumer), "alive", px=int(self.lease_seconds * 1000))
 
     async def take_over(self, count: int) -> Sequence[Delivery]:
         """Take up to *count* events of processes that give no sign of life any more, and forget those processes."""
@@ -198,7 +206,7 @@ def _delivery(stream_id: str, event_id: str, fields: dict[bytes, bytes], journal
             body=fields.get(b"body", b""),
         ),
         attempts=int(fields.get(b"attempts", b"0")),
-        journal=tuple(JournalEntry.model_validate_json(line) for line in journal),
+        journal=read_journal(event_id, journal),
         only_rule=fields.get(b"only_rule", b"").decode(),
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from shopbot.model.outcome import JournalEntry
+from shopbot.store.journal import read_journal
 from shopbot.store.keys import Keys
 
 
@@ -50,7 +51,7 @@ class Records:
             attempts=int(attempts or 0),
             duplicates=int(duplicates or 0),
             received_ms=int(received_ms or 0),
-            journal=[JournalEntry.model_validate_json(line) for line in lines],
+            journal=read_journal(event_id, lines),
         )
 
     async def events_of_order(self, order_id: int) -> Sequence[str]:

@@ -94,7 +94,7 @@ class Running:
 class PluginContract:
     """What every plugin must pass; use one of the contracts for its kind, which all include this one."""
 
-    module: ClassVar[ModuleType]
+    module: ModuleType
     """The plugin's module."""
     settings: ClassVar[Mapping[str, Any]] = {}
     """Its settings as in shopbot.yaml, without `use`, after the environment was put in."""
@@ -117,12 +117,12 @@ class PluginContract:
         """Open the store; in memory, unless overridden."""
         return _store_in_memory()
 
-    def config(self, **changes: Any) -> PluginConfig:  # noqa: ANN401 - YAML
+    def config(self, **changes: object) -> PluginConfig:
         """Validate the settings with *changes*."""
         config: type[PluginConfig] = getattr(self.module, "Config", PluginConfig)
         return config.model_validate({**self.settings, **changes})
 
-    def make(self, **changes: Any) -> Any:  # noqa: ANN401 - a plugin has no type of its own
+    def make(self, **changes: object) -> Any:  # noqa: ANN401 - a plugin has no type of its own
         """Make an instance as the host does for an entry of shopbot.yaml."""
         return self.module.Plugin(self.config(**changes))
 
@@ -131,7 +131,7 @@ class PluginContract:
         return Hooks([PluginInstance(self.section, 0, self.name, self.make())])
 
     @asynccontextmanager
-    async def running(self, **changes: Any) -> AsyncIterator[Running]:  # noqa: ANN401 - YAML
+    async def running(self, **changes: object) -> AsyncIterator[Running]:
         """Start the plugin behind the host's facade, and stop it.
 
         changes: settings for this run.

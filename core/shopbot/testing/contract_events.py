@@ -90,7 +90,7 @@ class FiltersContract(PluginContract):
         return environment.from_string(f"{{{{ value | {name} }}}}").render(value=value)
 
 
-def a_finished_run(**changes: Any) -> Run:  # noqa: ANN401 - fields of a run
+def a_finished_run(**changes: object) -> Run:
     """Make the last look at an event that confirmed an order at its second attempt."""
     entry = JournalEntry(
         at=ORDERED_AT + timedelta(seconds=3),
@@ -101,7 +101,7 @@ def a_finished_run(**changes: Any) -> Run:  # noqa: ANN401 - fields of a run
         reason=Reason.CART_CLEAR_FAILED,
         plugin="carts[0]:redis_cart",
     )
-    fields = {
+    fields: dict[str, object] = {
         "attempt": 2,
         "order": Order.from_payload(paid_order(psid=PSID)),
         "psid": PSID,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 
@@ -71,9 +71,9 @@ class SenderContract(PluginContract):
             assert [message.text for message in delivered] == [text]
 
 
-def a_message(**changes: Any) -> OutboundMessage:  # noqa: ANN401 - fields of a message
+def a_message(**changes: object) -> OutboundMessage:
     """Make a message that is ready to send, with a utility template."""
-    fields = {
+    fields: dict[str, object] = {
         "psid": PSID,
         "text": "Order confirmed! 🎉\nOrder #1234",
         "delivery": Delivery.UPDATE,

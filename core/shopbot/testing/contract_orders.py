@@ -116,7 +116,7 @@ class CartContract(PluginContract):
         """Say whether the shopper's cart is empty."""
         raise NotImplementedError("look into the cart")
 
-    async def clear(self, running: Running, psid: str = PSID, **changes: Any) -> CartResult:  # noqa: ANN401 - an order
+    async def clear(self, running: Running, psid: str = PSID, **changes: object) -> CartResult:
         """Ask the plugin to clear the cart for an order that was made at `ORDERED_AT`."""
         order = Order.from_payload({**paid_order(psid=psid, created_at=ORDERED_AT), **changes})
         return await running.hooks.carts[0](psid, order)

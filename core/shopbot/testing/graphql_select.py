@@ -16,7 +16,7 @@ class SelectionError(Exception):
 
     def __init__(self, message: str, code: str, path: Sequence[str], **extensions: str) -> None:
         super().__init__(message)
-        self.body = {
+        self.body: dict[str, Any] = {
             "message": message,
             "locations": [{"line": 1, "column": 1}],
             "path": ["query", *path],
@@ -106,7 +106,7 @@ def count_objects(selections: Sequence[Selected]) -> int:
 def _limited(value: Any, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
     """Apply `first:` to a list inside an order."""
     first = arguments.get("first")
-    if first is None:
+    if not isinstance(first, int):
         return value
     if isinstance(value, Connection):
         more = len(value.items) > first

@@ -59,7 +59,7 @@ class MessengerSimulator(ShopperActions):
     echoes: whether sent messages come back as `message_echoes`; "twice" repeats them with the same mid.
     echo_delay_seconds: how long after the send; real seconds, whatever the clock.
     template_status: what a template that is created over HTTP becomes.
-    keep: how many messages and requests are remembered.
+    keep: how many messages and requests are remembered, at about 1.2 kB for both.
     observer: called after every call to `/messages`, with the message if one was delivered.
 
     window, latency_seconds, webhook_url, echoes, echo_delay_seconds, template_status, observer are also

@@ -144,8 +144,10 @@ class WebhookSender:
             self._wake.clear()
             wait = self._later[0][0] - loop.time() if self._later else None
             if wait is None or wait > 0:
+                # Not wait_for: before Python 3.12 it can swallow the cancellation that ends this task.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), wait)
+                    async with asyncio.timeout(wait):
+                        await self._wake.wait()
                 continue
             events: list[dict[str, Any]] = []
             while self._later and self._later[0][0] <= loop.time() and len(events) < BATCH_LIMIT:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sanic import Request
 from sanic.response import HTTPResponse
 
-from shopbot.testing.graphql_document import GraphQLSyntaxError, Selected, read_document
+from shopbot.testing.graphql_document import GraphQLSyntaxError, Operation, Selected, read_document
 from shopbot.testing.graphql_select import Connection, SelectionError, count_objects, select
 from shopbot.testing.order_nodes import order_node
 from shopbot.testing.order_search import UnsupportedSearchError, read_search
@@ -60,7 +60,7 @@ class AdminRoutes:
 
     async def access_token(self, request: Request) -> HTTPResponse:
         """Grant a token for the app's credentials, given as a form or as JSON."""
-        form = request.form or {}
+        form: Any = request.form or {}
         if request.content_type.startswith("application/json"):
             form = _json_object(request.body)
         if form.get("grant_type") != "client_credentials":
@@ -96,9 +96,7 @@ class AdminRoutes:
         headers = {"X-Shopify-API-Version": served}
         try:
             operation = read_document(query, body.get("variables") or {})
-            if operation.kind != "query":
-                raise QueryError("this simulator answers queries only")
-            _check_fields(operation.selections, simulator.shop, served)
+            _check(operation, simulator.shop, served)
             return self._execute(operation.selections, served, headers)
         except (QueryError, SelectionError) as error:
             return _json({"errors": [error.body]}, 200, headers)
@@ -176,8 +174,13 @@ class AdminRoutes:
         return connection, len(nodes), search.extension(root.key)
 
 
-def _check_fields(roots: Sequence[Selected], shop: str, version: str) -> None:
-    """Raise SelectionError for what the schema does not have, also when no order would be found."""
+def _check(operation: Operation, shop: str, version: str) -> None:
+    """Refuse what the schema does not have, also when no order would be found.
+
+    Raises SelectionError, and QueryError for a mutation.
+    """
+    if operation.kind != "query":
+        raise QueryError("this simulator answers queries only")
     node = order_node(fulfilled_order(note_attributes={"a": "b"}), version)
     schema = {
         "__typename": "QueryRoot",
@@ -185,7 +188,7 @@ def _check_fields(roots: Sequence[Selected], shop: str, version: str) -> None:
         "order": node,
         "shop": _shop(shop),
     }
-    select(schema, roots)
+    select(schema, operation.selections)
 
 
 def _wanted(root: Selected) -> int:

@@ -36,7 +36,12 @@ def create_app(
     webhooks: False for a process that only works (`--role worker`): it answers health checks alone.
     """
     # The name is unique because Sanic keeps a registry of names for the whole process.
-    app = Sanic(f"shopbot-{secrets.token_hex(4)}", configure_logging=False, env_prefix="SHOPBOT_SANIC_", request_class=TimedRequest)
+    app = Sanic(
+        f"shopbot-{secrets.token_hex(4)}",
+        configure_logging=False,
+        env_prefix="SHOPBOT_SANIC_",
+        request_class=TimedRequest,
+    )
     app.ctx.body_time_limit_seconds = request_time_limit_seconds
     app.config.REQUEST_MAX_SIZE = max_body_bytes
     app.config.REQUEST_TIMEOUT = _HEADERS_TIME_LIMIT_SECONDS

@@ -20,7 +20,12 @@ if ARGV[4] == 'finished' then
   redis.call('HDEL', KEYS[2], 'body')
   redis.call('PEXPIRE', KEYS[2], ARGV[7])
   redis.call('PEXPIRE', KEYS[3], ARGV[7])
-elseif ARGV[4] == 'retry' then
+  return 1
+end
+-- An earlier run of the event, once finished, may have given them a time to live.
+redis.call('PERSIST', KEYS[2])
+redis.call('PERSIST', KEYS[3])
+if ARGV[4] == 'retry' then
   redis.call('ZADD', KEYS[4], ARGV[6], ARGV[3])
 elseif ARGV[4] == 'held' then
   redis.call('ZADD', KEYS[6], ARGV[6], ARGV[3])
