@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from shopbot.plugin import InboundRequest, Origin, Rejected, SecretStr, Verified
+from shopbot.testing.webhooks import messenger_headers
+from shopbot_plugins import messenger_hmac
+
+SECRET = "app-secret"
+BODY = b'{"object":"page","entry":[]}'
+PLUGIN = messenger_hmac.Plugin(messenger_hmac.Config(app_secret=SecretStr(SECRET), verify_token=SecretStr("hello")))
+
+
+def a_delivery(body: bytes = BODY, headers: dict[str, str] | None = None) -> InboundRequest:
+    return InboundRequest(
+        route=Origin.MESSENGER,
+        headers={name.lower(): value for name, value in (headers or messenger_headers(body, SECRET)).items()},
+        body=body,
+    )
+
+
+def test_a_signed_delivery_is_verified() -> None:
+    assert PLUGIN.verify_request(a_delivery()) == Verified(Origin.MESSENGER)
+
+
+def test_shopifys_requests_are_not_its_to_judge() -> None:
+    request = InboundRequest(route=Origin.SHOPIFY, headers={}, body=BODY)
+
+    assert PLUGIN.verify_request(request) is None
+
+
+@given(st.integers(0, len(BODY) - 1), st.integers(1, 255))
+def test_any_changed_byte_is_refused(position: int, change: int) -> None:
+    body = bytearray(BODY)
+    body[position] ^= change
+    request = InboundRequest(
+        route=Origin.MESSENGER,
+        headers={name.lower(): value for name, value in messenger_headers(BODY, SECRET).items()},
+        body=bytes(body),
+    )
+
+    with pytest.raises(Rejected):
+        PLUGIN.verify_request(request)
+
+
+@pytest.mark.parametrize("signature", ["", "sha1=abc", "sha256=", "sha256=ä", "abc"])
+def test_a_malformed_signature_is_refused(signature: str) -> None:
+    with pytest.raises(Rejected) as refusal:
+        PLUGIN.verify_request(a_delivery(headers={"X-Hub-Signature-256": signature}))
+
+    assert refusal.value.status == 403
+
+
+def test_an_empty_secret_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        messenger_hmac.Config(app_secret=SecretStr(""), verify_token=SecretStr("hello"))
