@@ -28,8 +28,9 @@ from shopbot.model.event import Event, Source
 from shopbot.model.failures import ChannelDown, InDoubt, Refused, Rejected, Retry
 from shopbot.model.message import Delivery, OutboundMessage, Receipt, UtilityTemplate
 from shopbot.model.money import Money
-from shopbot.model.order import Attribute, Customer, Fulfillment, LineItem, Order
+from shopbot.model.order import Attribute, Customer, Fulfillment, LineItem, Order, UnreadableOrderError
 from shopbot.model.outcome import JournalEntry, Outcome, Status
+from shopbot.model.polled import PolledOrder
 from shopbot.model.psid import Resolution, Trust, is_psid, mask
 from shopbot.model.reason import Reason
 from shopbot.model.request import InboundRequest, Origin, Verified
@@ -58,6 +59,7 @@ __all__ = [
     "OutboundMessage",
     "Outcome",
     "PluginConfig",
+    "PolledOrder",
     "PositiveDuration",
     "Reason",
     "Receipt",
@@ -73,6 +75,7 @@ __all__ = [
     "Status",
     "Store",
     "Trust",
+    "UnreadableOrderError",
     "UtilityTemplate",
     "Verified",
     "hookimpl",
@@ -90,7 +93,7 @@ class PluginConfig(BaseModel):
     Give every field a description with its unit; it becomes the manual, the schema and the error messages.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Logger(Protocol):

@@ -20,10 +20,9 @@ def check_address(address: str, *, allow_http: bool = False) -> str:
         ValueError: it is not; the message says why.
     """
     parts = urlsplit(address)
+    _ = parts.port  # raises ValueError for one that is none
     if parts.scheme not in {"http", "https"} or not parts.hostname or any(c.isspace() for c in address):
         raise ValueError("expected an absolute URL such as https://shop.example/path")
-    if not 0 <= (parts.port or 0) < 65_536:  # noqa: PLR2004 - ports have 16 bits; `port` itself raises ValueError
-        raise ValueError("the port is out of range")
     if parts.username is not None or parts.password is not None:
         raise ValueError("must not contain a user name or password: URLs end up in logs")
     if parts.fragment:
@@ -44,10 +43,10 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     else:
         try:
             moment = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return min(math.ceil(seconds), LONGEST_WAIT_SECONDS) if seconds > 0 else None
+    return math.ceil(min(seconds, LONGEST_WAIT_SECONDS)) if seconds > 0 else None
 
 
 def _is_this_machine(hostname: str) -> bool:

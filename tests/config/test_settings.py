@@ -51,7 +51,7 @@ def test_the_smallest_file_has_every_default() -> None:
     assert smallest.web.max_body_bytes == 5_000_000
     assert smallest.web.request_time_limit == timedelta(seconds=5)
     assert smallest.web.api_keys == ()
-    assert (smallest.worker.concurrency, smallest.worker.lease) == (64, timedelta(seconds=10))
+    assert (smallest.worker.concurrency, smallest.worker.lease) == (128, timedelta(seconds=10))
     assert (smallest.log.format, smallest.log.level) == ("auto", "info")
     assert smallest.rules == ()
     assert smallest.verify == smallest.plugins == ()

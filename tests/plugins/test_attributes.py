@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from shopbot.plugin import Resolution, Trust
@@ -11,8 +13,8 @@ from shopbot_plugins import attributes
 
 class TestAttributes(ResolverContract):
     module = attributes
-    settings = {"key": "psid"}
-    order = {"id": 1, "attributes": [{"key": "gift", "value": "yes"}, {"key": "psid", "value": PSID}]}
+    settings: ClassVar = {"key": "psid"}
+    order: ClassVar = {"id": 1, "attributes": [{"key": "gift", "value": "yes"}, {"key": "psid", "value": PSID}]}
 
     async def of(self, body: dict[str, object], **settings: str) -> Resolution | None:
         async with self.running(**settings) as running:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import multiprocessing
 import stat
@@ -12,10 +11,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shopbot.hooks import Hooks, PluginInstance
-from shopbot.plugin import Context, Run, SharedKeys, Status
-from shopbot.testing.contracts import PSID, SHOP, ObserverContract, RecordingLog, Running, a_finished_run, an_event
+from shopbot.plugin import Run, Status
+from shopbot.testing.contracts import PSID, ObserverContract, Running, a_finished_run
 from shopbot_plugins import audit_log
+from support.audit_writer import write_in_a_process, write_lines
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -83,7 +82,7 @@ class TestAuditLog(ObserverContract):
 
     async def test_lines_of_an_earlier_run_are_kept(self, tmp_path: Path) -> None:
         for number in range(2):
-            await _write(tmp_path, [f"webhook:{number}"], max_bytes=1_000_000)
+            await write_lines(tmp_path, [f"webhook:{number}"], max_bytes=1_000_000)
 
         assert [line["event"] for line in lines(tmp_path / "audit.jsonl")] == ["webhook:0", "webhook:1"]
 
@@ -100,25 +99,9 @@ class TestAuditLog(ObserverContract):
             assert lines(running.data_dir / "orders.log")
 
 
-async def _write(directory: Path, event_ids: list[str], *, max_bytes: int) -> None:
-    """Run one instance, as one worker process has it."""
-    plugin = audit_log.Plugin(audit_log.Config(max_bytes=max_bytes))
-    hooks = Hooks([PluginInstance("plugins", 0, "audit_log", plugin)])
-    store: Any = None
-    context = Context(shop=SHOP, store=store, keys=SharedKeys(), ttl_seconds={}, data_dir=directory, log=RecordingLog())
-    await hooks.start(lambda _: context)
-    run = a_finished_run()
-    await asyncio.gather(*(hooks.observers[0](an_event(event_id=event_id), run) for event_id in event_ids))
-    await hooks.stop()
-
-
-def _process(directory: str, number: int) -> None:
-    asyncio.run(_write(Path(directory), [f"webhook:{number}-{n}" for n in range(100)], max_bytes=60_000))
-
-
 def test_worker_processes_share_the_file_without_losing_or_mixing_lines(tmp_path: Path) -> None:
     spawn = multiprocessing.get_context("spawn")
-    processes = [spawn.Process(target=_process, args=(str(tmp_path), number)) for number in range(3)]
+    processes = [spawn.Process(target=write_in_a_process, args=(str(tmp_path), number)) for number in range(3)]
     for process in processes:
         process.start()
     for process in processes:

@@ -8,17 +8,17 @@ import json
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import ValidationError
 from sanic.response import HTTPResponse
-from support.merchant import Asked, MerchantService
 
 from shopbot.plugin import Event, Order, Reason, Run, Status
 from shopbot.testing.contracts import PSID, StepContract, an_event
 from shopbot.testing.orders import DEFAULT_ORDER_ID, paid_order
 from shopbot_plugins import http_forward
+from support.merchant import Asked, MerchantService
 
 URL = "https://shop.example/hooks"
 SECRET = "a-signing-secret"
@@ -26,7 +26,7 @@ SECRET = "a-signing-secret"
 
 class TestHttpForward(StepContract):
     module = http_forward
-    settings = {"url": URL, "token": "warehouse-token", "signing_secret": SECRET}
+    settings: ClassVar = {"url": URL, "token": "warehouse-token", "signing_secret": SECRET}
 
     @asynccontextmanager
     async def surroundings(self) -> AsyncIterator[Mapping[str, Any]]:
@@ -34,7 +34,7 @@ class TestHttpForward(StepContract):
         async with self.service.serve() as address:
             yield {"url": f"{address}/hooks"}
 
-    async def post(self, *, event: Event | None = None, **settings: Any) -> Asked:
+    async def post(self, *, event: Event | None = None, **settings: object) -> Asked:
         """Give the request that one order leads to."""
         run = Run(attempt=1, rule="order_confirmation", order=Order.from_payload(paid_order(psid=PSID)), psid=PSID)
         async with self.running(**settings) as running:

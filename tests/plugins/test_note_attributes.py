@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import ValidationError
@@ -16,7 +16,7 @@ from shopbot_plugins import note_attributes
 
 class TestNoteAttributes(ResolverContract):
     module = note_attributes
-    settings = {"key": "psid"}
+    settings: ClassVar = {"key": "psid"}
     order = paid_order(psid=PSID)
 
     async def of(self, *attributes: Mapping[str, Any], **settings: str) -> Resolution | None:

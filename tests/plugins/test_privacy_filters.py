@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 from pydantic import ValidationError
 
@@ -11,7 +13,7 @@ from shopbot_plugins import privacy_filters
 
 class TestPrivacyFilters(FiltersContract):
     module = privacy_filters
-    examples = {
+    examples: ClassVar = {
         "initial": [("Lovelace", "L."), ("élan", "É."), (" Ada ", "A."), ("", ""), (" ", ""), (None, ""), (7, "7.")],
         "mask_email": [
             ("ada.lovelace@example.com", "a…@example.com"),
@@ -36,8 +38,8 @@ class TestPrivacyFilters(FiltersContract):
 
 class TestAnotherSign(FiltersContract):
     module = privacy_filters
-    settings = {"hidden": "***"}
-    examples = {
+    settings: ClassVar = {"hidden": "***"}
+    examples: ClassVar = {
         "initial": [("Lovelace", "L.")],
         "mask_email": [("ada@example.com", "a***@example.com")],
         "mask_phone": [("+491701234567", "***67")],

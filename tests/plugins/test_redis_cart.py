@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.stores import KINDS, open_store
 
 from shopbot.plugin import CartResult, Order, Retry, Store
 from shopbot.testing.contracts import ORDERED_AT, PSID, CartContract, Running
 from shopbot.testing.orders import paid_order
 from shopbot_plugins import redis_cart
+from support.stores import KINDS, open_store
 
 BEFORE, AFTER = ORDERED_AT - timedelta(minutes=5), ORDERED_AT + timedelta(seconds=1)
 CHECKOUT = "b1946ac92492d2347c6235b4d2611184"
 
 
-def a_cart(updated_at: object = None, **fields: Any) -> str:
+def a_cart(updated_at: object = None, **fields: object) -> str:
     return json.dumps({"items": [{"variant_id": 1, "quantity": 2}], "updated_at": updated_at, **fields})
 
 
@@ -199,10 +199,10 @@ class _ChangingStore:
         self._store = store
         self._change = change
 
-    async def get(self, name: str) -> Any:
+    async def get(self, name: str) -> object:
         return await self._store.get(name)
 
-    async def eval(self, script: str, numkeys: int, *keys_and_args: str | bytes) -> Any:
+    async def eval(self, script: str, numkeys: int, *keys_and_args: str | bytes) -> object:
         await self._change()
         return await self._store.eval(script, numkeys, *keys_and_args)
 

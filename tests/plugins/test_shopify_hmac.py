@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pytest
 from hypothesis import given
@@ -25,7 +25,7 @@ ORDER = order_bytes(paid_order(first_name="Zoë"))
 
 class TestShopifyHmac(VerifierContract):
     module = shopify_hmac
-    settings = {"secrets": [NEW, OLD]}
+    settings: ClassVar = {"secrets": [NEW, OLD]}
     origin = Origin.SHOPIFY
     secrets = (NEW, OLD)
 
@@ -107,7 +107,7 @@ def test_a_signature_in_hexadecimal_is_rejected() -> None:
 def test_the_headers_of_a_real_delivery_pass_whatever_their_family() -> None:
     plugin = shopify_hmac.Plugin(shopify_hmac.Config.model_validate({"secrets": [NEW]}))
     for family in ("X-Shopify", "Shopify"):
-        headers = shopify_headers("orders/paid", ORDER, NEW, "acme.myshopify.com", family=family)  # type: ignore[arg-type] # a literal
+        headers = shopify_headers("orders/paid", ORDER, NEW, "acme.myshopify.com", family=family)
         request = InboundRequest(route=Origin.SHOPIFY, headers=Header(headers), body=ORDER)
 
         assert plugin.verify_request(request) == Verified(Origin.SHOPIFY, 0)

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
-from support.stores import KINDS, open_store
 
 from shopbot.hooks import PluginFailedError
 from shopbot.plugin import Resolution, Store, Trust
 from shopbot.testing.contracts import PSID, ResolverContract, Running
 from shopbot.testing.orders import paid_order
 from shopbot_plugins import token_lookup
+from support.stores import KINDS, open_store
 
 TOKEN = "b1946ac92492d2347c6235b4d2611184"
 OTHER = "591785b794601e212b260e25925636fd"
@@ -42,7 +42,7 @@ class TestTokenLookup(ResolverContract):
     async def note(self, running: Running, token: str, psid: str | bytes) -> None:
         await running.store.set(running.keys.checkout_token_lookup(token), psid)
 
-    async def of(self, known: Mapping[str, str], **order: Any) -> Resolution | None:
+    async def of(self, known: Mapping[str, str], **order: object) -> Resolution | None:
         async with self.running() as running:
             for token, psid in known.items():
                 await self.note(running, token, psid)

@@ -137,7 +137,17 @@ class RedisServer:
         if program is None:
             pytest.skip("there is no redis-server on the PATH")
         self._socket = directory / "redis.sock"
-        self._command = [program, "--port", "0", "--unixsocket", str(self._socket), "--save", "", "--dir", directory]
+        self._command = [
+            program,
+            "--port",
+            "0",
+            "--unixsocket",
+            str(self._socket),
+            "--save",
+            "",
+            "--dir",
+            str(directory),
+        ]
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"unix://{self._socket}"
 

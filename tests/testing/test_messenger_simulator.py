@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -1183,3 +1184,51 @@ class TestRunning:
         simulator = MessengerSimulator(webhook_url="http://127.0.0.1:1/webhooks")
         with pytest.raises(RuntimeError, match="serve"):
             await simulator.say(PSID, "hi")
+
+
+class TestCommandLine:
+    async def test_it_runs_by_itself_and_prints_what_arrives(self) -> None:
+        arguments = ["messenger", "--port", "0", "--window", "closed", "--latency", "1ms"]
+        arguments += ["--template", "order_confirmation/en_US/2"]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "shopbot.testing", *arguments, stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(30):
+                line = ""
+                while "api_url:" not in line:
+                    line = (await process.stdout.readline()).decode()
+                address = line.split("api_url:")[1].strip()
+                async with httpx.AsyncClient(
+                    base_url=address.removesuffix("/v25.0"),
+                    headers={"Authorization": f"Bearer {TOKEN}"},
+                    trust_env=False,
+                ) as client:
+                    refused = await Bot(client).send()
+                    accepted = await Bot(client).send(utility("Ada", "#1"), kind="UTILITY")
+                process.terminate()
+                printed = (await process.stdout.read()).decode()
+                assert await process.wait() == 0
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+        assert error_of(refused) == (10, 2018278)
+        assert accepted.json()["message_id"] in printed
+        assert "rejected 10/2018278" in printed
+
+    @pytest.mark.parametrize(
+        "arguments", [["--latency", "soon"], ["--template", "order_confirmation"], ["--window", "ajar"]]
+    )
+    async def test_wrong_options_are_explained(self, arguments: list[str]) -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "shopbot.testing", "messenger", *arguments),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, text = await process.communicate()
+
+        assert process.returncode == 2
+        assert arguments[0] in text.decode()

@@ -10,7 +10,7 @@ from pydantic_core import InitErrorDetails
 from shopbot.config.duration import PositiveDuration
 from shopbot.config.expected import expected
 from shopbot.config.message import Limit, MessageSettings, UtilityTemplateSettings
-from shopbot.config.plugin_entry import PLUGIN_LISTS, PluginEntry
+from shopbot.config.plugin_entry import PLUGIN_LISTS, PluginEntry, PollerEntry
 from shopbot.config.rule import RuleSettings, Step, WhenSettings
 from shopbot.config.section import NOT_BOOLEAN, Name, Section
 from shopbot.config.shop import DeliverySettings, ShopSettings
@@ -24,6 +24,7 @@ __all__ = [
     "LogSettings",
     "MessageSettings",
     "PluginEntry",
+    "PollerEntry",
     "RetrySettings",
     "RuleSettings",
     "Settings",
@@ -119,7 +120,7 @@ class WorkerSettings(Section):
     """How events are worked on."""
 
     concurrency: Annotated[int, Field(ge=1, le=10_000), NOT_BOOLEAN] = Field(
-        64, description="Events that one process works on at the same time."
+        128, description="Events that one process works on at the same time."
     )
     lease: PositiveDuration = Field(
         timedelta(seconds=10),
@@ -161,6 +162,11 @@ class Settings(Section):
         description="Where the state lives: embedded, or the URL of a Valkey or Redis server "
         "(redis://host:6379/0, rediss://, unix://).",
     )
+    durability: Literal["strict", "relaxed"] = Field(
+        "strict",
+        description="What a store must promise. strict: a webhook is answered once its event is on disk, and a store that "
+        "is known to lose events is refused; relaxed: what it could lose is only said.",
+    )
     data_dir: Path = Field(
         Path("data"),
         description="Where the embedded store keeps its files; relative to this file's directory.",
@@ -175,7 +181,7 @@ class Settings(Section):
     resolvers: _Plugins = Field((), description="Who finds the shopper of an order; the first answer wins.")
     carts: _Plugins = Field((), description="The shopper's carts; each one is cleared.")
     senders: _Plugins = Field((), description="Who sends messages; the first that can take one sends it.")
-    pollers: _Plugins = Field((), description="Who looks for orders whose webhook was lost.")
+    pollers: tuple[PollerEntry, ...] = Field((), description="Who looks for orders whose webhook was lost.")
     checkouts: _Plugins = Field((), description="Who makes checkout links; the first answer wins.")
     plugins: _Plugins = Field((), description="All other plugins: steps, template filters, observers.")
     ttl: TtlSettings = Field(TtlSettings(), description="How long the store keeps things.")
