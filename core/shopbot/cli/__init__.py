@@ -3,7 +3,7 @@
 import typer
 
 from shopbot import __version__
-from shopbot.cli import check, dead, demo, plugins, run
+from shopbot.cli import check, dead, demo, plugins, run, schema
 
 
 def _version(value: bool) -> None:
@@ -34,6 +34,7 @@ def build() -> typer.Typer:
     app.command("run")(run.run)
     app.command("check")(check.check)
     app.command("plugins")(plugins.plugins)
+    app.command("schema")(schema.schema)
     app.add_typer(dead.build(), name="dead")
     return app
 

@@ -8,13 +8,16 @@ from shopbot.config.plugin_entry import PluginEntry
 from shopbot.config.problem import Problem, suggest
 from shopbot.config.validation import validate
 from shopbot.discovery import Found, PluginError, PluginType
-from shopbot.hooks import PluginInstance
+from shopbot.hooks import Hooks, PluginInstance, misspelled_hook
+from shopbot.rules.steps import STEP_NAMES
 
-_KIND_OF_LIST = {
+KIND_OF_LIST = {
     "verify": "verifier",
     "resolvers": "resolver",
     "carts": "cart",
     "senders": "sender",
+    "pollers": "poller",
+    "checkouts": "checkout",
 }
 """What a plugin must be to stand in a list; other lists take any kind."""
 
@@ -33,15 +36,17 @@ class PluginEntries:
         self._entries = entries
         self._catalogue = catalogue
         self.problems: list[Problem] = []
+        self.complete = False
+        """Whether every entry has its instance."""
         self.step_names: list[str] = []
         """Names of `plugins:` entries that rules may use as steps."""
 
-    def instances(self) -> Sequence[PluginInstance] | None:
-        """Make an instance of every entry; None when one of them cannot be made."""
+    def instances(self) -> Sequence[PluginInstance]:
+        """Make an instance of every entry; those that cannot be made are left out and `complete` is false."""
         made = [self._instance(str(path[0]), int(path[1]), entry) for path, entry in self._entries]
         self._check_step_names()
-        complete = [instance for instance in made if instance is not None]
-        return complete if len(complete) == len(made) else None
+        self.complete = None not in made
+        return [instance for instance in made if instance is not None]
 
     def _instance(self, section: str, index: int, entry: PluginEntry) -> PluginInstance | None:
         plugin = self._find(section, index, entry)
@@ -53,17 +58,23 @@ class PluginEntries:
             return None
         try:
             made = plugin.plugin(config)
-        except Exception as error:  # noqa: BLE001 - whatever a plugin's constructor raises is its author's to explain
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - its author's to explain, whatever it is
             why = "" if self._document.quotes_secret(str(error)) else f": {error}"
             self._problem((section, index, "use"), f"'{entry.use}' cannot be made: {type(error).__name__}{why}")
             return None
-        return PluginInstance(
+        instance = PluginInstance(
             section=section,
             index=index,
             name=entry.use,
             plugin=made,
             time_limit_seconds=entry.time_limit.total_seconds() if entry.time_limit else None,
         )
+        try:
+            Hooks([instance])
+        except PluginError as error:
+            self._problem((section, index, "use"), str(error))
+            return None
+        return instance
 
     def _find(self, section: str, index: int, entry: PluginEntry) -> PluginType | None:
         path = (section, index, "use")
@@ -83,12 +94,20 @@ class PluginEntries:
         except PluginError as error:
             self._problem(path, str(error))
             return None
-        wanted = _KIND_OF_LIST.get(section)
+        slip = misspelled_hook(plugin.plugin)
+        if slip is not None:
+            self._problem(path, f"plugin '{entry.use}' ({plugin.origin}): {slip}")
+            return None
+        wanted = KIND_OF_LIST.get(section)
         if wanted is not None and wanted not in plugin.kinds:
             kinds = " and ".join(plugin.kinds) or "plugin without a hook"
             self._problem(path, f"'{entry.use}' is a {kinds} and cannot stand under `{section}:`")
             return None
         if section == "plugins" and "step" in plugin.kinds:
+            if entry.use in STEP_NAMES:
+                # The framework's own step would run in its place, and nobody would be told.
+                self._problem(path, f"a step named '{entry.use}' is built in; give the plugin another name")
+                return None
             self.step_names.append(entry.use)
         return plugin
 

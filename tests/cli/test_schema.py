@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft7Validator
+from typer.testing import CliRunner
+
+from shopbot.cli import build
+from shopbot.config.document import parse
+
+ROOT = Path(__file__).parents[2]
+COMMITTED = ROOT / "config" / "shopbot.schema.json"
+EXAMPLES = [ROOT / "shopbot.yaml", *sorted((ROOT / "config").glob("*.yaml"))]
+
+
+def the_schema() -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(COMMITTED.read_text(encoding="utf-8"))
+    return schema
+
+
+def mistakes(text: str) -> list[str]:
+    """Check a configuration as an editor would, without its environment."""
+    found = Draft7Validator(the_schema()).iter_errors(parse(text, "shopbot.yaml").data)
+    return ["/".join(str(part) for part in error.absolute_path) + ": " + error.message for error in found]
+
+
+def test_the_committed_schema_is_fresh(tmp_path: Path) -> None:
+    printed = CliRunner().invoke(build(), ["schema", "--plugins-dir", str(tmp_path)]).stdout
+
+    assert COMMITTED.read_text(encoding="utf-8") == printed, (
+        "config/shopbot.schema.json is out of date; run: shopbot schema --output config/shopbot.schema.json"
+    )
+
+
+def test_it_is_a_schema() -> None:
+    Draft7Validator.check_schema(the_schema())
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_the_examples_fit(example: Path) -> None:
+    assert mistakes(example.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "place"),
+    [
+        ("financial_status:", "finacial_status:", "rules/0/when"),
+        ("    key: psid\n    trust:", "    kee: psid\n    trust:", "resolvers/0"),
+        ("trust: known_shopper", "trust: everybody", "resolvers/0/trust"),
+        ("journal: 30d", "journal: 30", "ttl/journal"),
+        ("reject_status: 403", "reject_status: 404", "verify/0/reject_status"),
+        ("once_per: order", "once_per: oder", "rules/0/once_per"),
+    ],
+)
+def test_a_mistake_is_marked_at_its_place(before: str, after: str, place: str) -> None:
+    text = (ROOT / "shopbot.yaml").read_text(encoding="utf-8")
+    assert before in text
+
+    assert [mistake.partition(":")[0] for mistake in mistakes(text.replace(before, after, 1))] == [place]
+
+
+def test_a_plugin_that_is_not_installed_here_may_have_any_settings() -> None:
+    text = (ROOT / "shopbot.yaml").read_text(encoding="utf-8")
+
+    assert mistakes(text.replace("use: redis_cart", "use: my_own\n    shelf: 5", 1)) == []
+
+
+def test_every_key_has_a_description() -> None:
+    def undescribed(part: object, path: str = "") -> list[str]:
+        if isinstance(part, list):
+            return [name for index, item in enumerate(part) for name in undescribed(item, f"{path}/{index}")]
+        if not isinstance(part, dict):
+            return []
+        missing = [
+            f"{path}/{name}"
+            for name, field in part.get("properties", {}).items()
+            if isinstance(field, dict) and not field.keys() & {"description", "const", "$ref"}
+        ]
+        return missing + [name for key, item in part.items() for name in undescribed(item, f"{path}/{key}")]
+
+    assert undescribed(the_schema()) == []
