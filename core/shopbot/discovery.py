@@ -20,6 +20,8 @@ KINDS: Mapping[str, str] = {
     "resolve_psid": "resolver",
     "clear_cart": "cart",
     "send_message": "sender",
+    "poll_orders": "poller",
+    "create_checkout": "checkout",
     "run_step": "step",
     "template_filters": "filters",
     "event_finished": "observer",
@@ -93,8 +95,9 @@ class Found:
                 loaded = _import_file(self.path)
             else:
                 loaded = None
-        except Exception as error:
-            # Whatever an import may raise belongs to the plugin's author; the others still load.
+        except (Exception, SystemExit) as error:
+            # Whatever an import may raise belongs to the plugin's author; the others still load. A script that is
+            # no plugin ends in SystemExit.
             raise PluginError(
                 f"plugin '{self.name}' ({self.origin}) does not import: {type(error).__name__}: {error}"
             ) from error

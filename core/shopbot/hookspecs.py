@@ -6,18 +6,22 @@ an exception that a hook does not document is logged under the plugin's name and
 A plugin may take any subset of a hook's arguments, by name.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from datetime import datetime
 
 import pluggy
 
 from shopbot.plugin import (
     CartResult,
+    Checkout,
+    CheckoutRequest,
     Context,
     Event,
     InboundRequest,
     Order,
     OutboundMessage,
     Outcome,
+    PolledOrder,
     Receipt,
     Resolution,
     Run,
@@ -28,10 +32,13 @@ hookspec = pluggy.HookspecMarker("shopbot")
 
 
 class HookSpecs:
-    """The hooks. All are `async def` but `verify_request` and `template_filters`, which only compute."""
+    """The hooks. All are `async def` but `verify_request` and `template_filters`, which only compute.
+
+    `poll_orders` is an asynchronous generator: `async def` with `yield`.
+    """
 
     @hookspec
-    def verify_request(self, request: InboundRequest) -> Verified | None:  # type: ignore[empty-body]
+    def verify_request(self, request: InboundRequest) -> Verified | None:
         """Say whether *request* really comes from the platform that its route is for.
 
         Asked for each inbound HTTP request, in the order of `verify:`, until one answers. A plain function, called on
@@ -45,7 +52,7 @@ class HookSpecs:
         """
 
     @hookspec
-    async def resolve_psid(self, order: Order) -> Resolution | None:  # type: ignore[empty-body]
+    async def resolve_psid(self, order: Order) -> Resolution | None:
         """Say which Messenger user placed *order*.
 
         Asked in the order of `resolvers:`. The first answer that the host may trust wins; an answer whose `trust` the
@@ -69,7 +76,7 @@ class HookSpecs:
         """
 
     @hookspec
-    async def send_message(self, message: OutboundMessage) -> Receipt | None:  # type: ignore[empty-body]
+    async def send_message(self, message: OutboundMessage) -> Receipt | None:
         """Send *message* to the shopper, once.
 
         Asked in the order of `senders:`; the first that does not answer None has sent it. The host has claimed the
@@ -87,10 +94,41 @@ class HookSpecs:
         """
 
     @hookspec
+    def poll_orders(self, since: datetime) -> AsyncGenerator[PolledOrder, None]:  # type: ignore[empty-body]
+        """Give every order that was changed at or after *since*, the oldest change first.
+
+        Asked for each entry of `pollers:`, every `every:`, by one process at a time. Orders that were given before, to
+        this poll or an earlier one, may come again: the host knows them by `order_id` and `updated_at`. The order
+        matters: where a poll breaks off, the next one goes on from the last change that it saw.
+
+        since: aware, in UTC; minutes ago as a rule, hours or days after an outage. It lies before the last successful
+            poll by the entry's `overlap:`, so that what the platform's search found late is found all the same.
+
+        An `async def` with `yield`: yield a `PolledOrder` each, in the shape of an order webhook. Leave out an order
+        only where no rule could ever use it. Raise `Retry` for a fault that may pass, or `ChannelDown` where nothing
+        can be read until a person acts (token revoked, scope missing): what was given until then is kept, and the
+        next poll begins there. Time limit, from one order to the next: 60 seconds.
+        """
+
+    @hookspec
+    async def create_checkout(self, request: CheckoutRequest) -> Checkout | None:
+        """Make a link under which a shopper can pay for *request*.
+
+        Asked in the order of `checkouts:` while a client of the checkout API waits, until one answers. A plugin that
+        fails is passed over for the next; one that refuses is not.
+
+        request: `attributes` must end up in the order, each under its own name: they are how its shopper is found.
+
+        Return the `Checkout`, or None to let the next plugin make it. Raise `Refused` for what the shop will not sell,
+        as `OutOfStock` where that is why; `Retry` for a fault that may pass, `ChannelDown` for one that only a person
+        can mend. Time limit: 4 seconds.
+        """
+
+    @hookspec
     async def run_step(self, event: Event, run: Run) -> Outcome:  # type: ignore[empty-body]
         """Run the step that a rule names after this plugin.
 
-        Called for a step of a rule that is the `use:` name (or `name:`) of an entry in `plugins:`. An outcome that is
+        Called for a step of a rule that is the `use:` name of an entry in `plugins:`. An outcome that is
         done or skipped is kept and the step is not repeated, but after a crash in mid-step it is: be safe to repeat.
 
         Return the outcome: done, skipped(reason), deferred(reason) for another attempt, or failed(reason). Raise

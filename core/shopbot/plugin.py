@@ -24,8 +24,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from shopbot.config.duration import Duration, PositiveDuration
 from shopbot.model.cart import CartResult
+from shopbot.model.checkout import Checkout, CheckoutLine, CheckoutRequest, ShortLine
 from shopbot.model.event import Event, Source
-from shopbot.model.failures import ChannelDown, InDoubt, Refused, Rejected, Retry
+from shopbot.model.failures import ChannelDown, InDoubt, OutOfStock, Refused, Rejected, Retry
 from shopbot.model.message import Delivery, OutboundMessage, Receipt, UtilityTemplate
 from shopbot.model.money import Money
 from shopbot.model.order import Attribute, Customer, Fulfillment, LineItem, Order, UnreadableOrderError
@@ -41,6 +42,9 @@ __all__ = [
     "Attribute",
     "CartResult",
     "ChannelDown",
+    "Checkout",
+    "CheckoutLine",
+    "CheckoutRequest",
     "Context",
     "Customer",
     "Delivery",
@@ -56,6 +60,7 @@ __all__ = [
     "Money",
     "Order",
     "Origin",
+    "OutOfStock",
     "OutboundMessage",
     "Outcome",
     "PluginConfig",
@@ -71,6 +76,7 @@ __all__ = [
     "SecretStr",
     "SharedKeys",
     "Shop",
+    "ShortLine",
     "Source",
     "Status",
     "Store",

@@ -9,6 +9,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from shopbot.hooks import Hooks, PluginFailedError
+from shopbot.metrics import Metrics, ShopMetrics
 from shopbot.model.outcome import Outcome, Status
 from shopbot.model.reason import Reason
 from shopbot.rules.attempt import Attempt
@@ -36,11 +37,13 @@ class Worker:
         clock: Callable[[], datetime],
         concurrency: int,
         unpark: Callable[[Queue], Awaitable[None]],
+        metrics: ShopMetrics | None = None,
     ) -> None:
         """Prepare the worker; `run` does the work.
 
         unpark: brings events back that waited for a channel, if it is open.
         concurrency: how many events are worked on at a time.
+        metrics: counts what becomes of events; None counts for nobody.
         """
         self._queue = queue
         self._engine = engine
@@ -48,6 +51,7 @@ class Worker:
         self._clock = clock
         self._concurrency = concurrency
         self._unpark = unpark
+        self._metrics = metrics or ShopMetrics(Metrics(), "")
         self._free = asyncio.Semaphore(concurrency)
         self._in_hand: dict[str, asyncio.Task[None]] = {}
         self._let_go = asyncio.Event()
@@ -88,7 +92,7 @@ class Worker:
                 self._begin(tasks, deliveries)
 
     async def _room(self) -> int:
-        """Wait until there is room for another event; gives for how many. Reading 0 would mean reading them all."""
+        """Wait until there is room for another event; gives for how many, at least one: nobody can read none."""
         while len(self._in_hand) >= self._concurrency:
             self._let_go.clear()
             await self._let_go.wait()
@@ -130,7 +134,8 @@ class Worker:
             return False
         if settled:
             self._report(attempt, settlement)
-            if settlement.disposition is not Disposition.RETRY:
+            self._measure(attempt, settlement)
+            if settlement.disposition in (Disposition.FINISHED, Disposition.DEAD):
                 await self._observe(attempt, settlement)
         return True
 
@@ -147,6 +152,13 @@ class Worker:
             attempt=attempt.number,
             milliseconds_since_receipt=round((self._clock() - attempt.event.received_at).total_seconds() * 1000),
         )
+
+    def _measure(self, attempt: Attempt, settlement: Settlement) -> None:
+        self._metrics.settled(settlement.status, settlement.reason)
+        for entry in attempt.entries:
+            if entry.status is Status.DONE and entry.step.endswith(":send_message"):
+                seconds = (entry.at - attempt.event.received_at).total_seconds()
+                self._metrics.sent(attempt.event.source, seconds, first_attempt=not attempt.earlier)
 
     async def _observe(self, attempt: Attempt, settlement: Settlement) -> None:
         if not self._hooks.observers:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,8 @@ from support.stores import OpenStore, on_every_store, on_real_stores, running_st
 
 
 async def waiting_ids(store: OpenStore) -> list[str]:
-    return [fields[b"id"].decode() for _, fields in await store.client.xrange(KEYS.inbox)]
+    entries: Any = await store.client.xrange(KEYS.inbox)
+    return [fields[b"id"].decode() for _, fields in entries]
 
 
 @on_every_store

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shopbot.store.records import EventRecord
+from shopbot.testing.host import ShopUnderTest
 
 _FIRST_PSID = 7_300_000_000_000_000
 _FIRST_ORDER = 830_517_264_905_000_000
@@ -30,6 +31,12 @@ def ending(record: EventRecord) -> str:
 def steps(record: EventRecord) -> list[tuple[str, str, str | None]]:
     """Give the journal in short: step, status, reason; the empty step is the rule as a whole."""
     return [(entry.step, entry.status.value, entry.reason) for entry in record.journal]
+
+
+async def written(shop: ShopUnderTest, key: str) -> list[str]:
+    """Give the lines that a test's plugin has written down under a key of the store."""
+    lines = await shop.store.lrange(key, 0, -1)
+    return [line.decode() if isinstance(line, bytes) else line for line in lines]
 
 
 def drop_in(directory: Path, name: str, source: str) -> None:

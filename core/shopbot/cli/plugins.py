@@ -1,16 +1,17 @@
 """`shopbot plugins`: what is installed, and what each accepts."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from shopbot.cli.plugin_settings import settings_of
 from shopbot.config.problem import suggest
-from shopbot.discovery import PluginError, PluginType, discover
-from shopbot.plugin import PluginConfig
+from shopbot.discovery import Found, PluginError, PluginType, discover
 
 _DEFAULT_DIRECTORY = Path("plugins.d")
 
@@ -42,14 +43,13 @@ def plugins(
         raise typer.Exit(1)
 
 
-def _load(found: Any) -> PluginType | PluginError:  # noqa: ANN401 - either side of the plugin edge
+def _load(found: Found | PluginError) -> PluginType | PluginError:
     if isinstance(found, PluginError):
         return found
     try:
-        plugin: PluginType = found.load()
+        return found.load()
     except PluginError as error:
         return error
-    return plugin
 
 
 def _list(loaded: dict[str, PluginType | PluginError]) -> None:
@@ -61,52 +61,30 @@ def _list(loaded: dict[str, PluginType | PluginError]) -> None:
             table.add_row(name, "broken", "", "", str(plugin), style="red")
         else:
             table.add_row(name, ", ".join(plugin.kinds), plugin.origin, plugin.version, plugin.summary)
-    Console().print(table)
+    _console().print(table)
 
 
 def _show(plugin: PluginType | PluginError) -> None:
-    console = Console(highlight=False)
+    console = _console()
     if isinstance(plugin, PluginError):
-        console.print(str(plugin), style="red", markup=False)
+        console.print(str(plugin), style="red")
         return
     version = f" {plugin.version}" if plugin.version else ""
-    console.print(f"{plugin.name} ({', '.join(plugin.kinds)}, from {plugin.origin}{version})\n", markup=False)
-    console.print(plugin.manual, markup=False)
+    kinds = ", ".join(plugin.kinds) or "no hooks"
+    console.print(f"{plugin.name} ({kinds}, from {plugin.origin}{version})\n\n{plugin.manual}")
     table = Table(box=None, pad_edge=False)
     for column in ("SETTING", "TYPE", "DEFAULT", "MEANING"):
         table.add_column(column, overflow="fold")
-    for setting in settings_of(plugin.config):
-        table.add_row(setting["name"], setting["type"], setting["default"], setting["description"])
+    settings = settings_of(plugin.config)
+    for setting in settings:
+        table.add_row(setting.name, setting.type, setting.default_text, setting.description)
     console.print()
-    console.print(table)
+    console.print(table if settings else "It has no settings.")
 
 
-def settings_of(config: type[PluginConfig]) -> list[dict[str, str]]:
-    """Describe a plugin's settings: name, type, default (`required` where there is none) and meaning."""
-    schema = config.model_json_schema()
-    required = set(schema.get("required", ()))
-    return [
-        {
-            "name": name,
-            "type": _type(field, schema.get("$defs", {})),
-            "default": "required" if name in required else json.dumps(field.get("default")),
-            "description": field.get("description", ""),
-        }
-        for name, field in schema.get("properties", {}).items()
-    ]
-
-
-def _type(field: dict[str, Any], definitions: dict[str, Any]) -> str:
-    if "$ref" in field:
-        return _type(definitions[field["$ref"].rsplit("/", 1)[-1]], definitions)
-    if "enum" in field:
-        return " | ".join(str(value) for value in field["enum"])
-    for union in ("anyOf", "allOf"):
-        if union in field:
-            return " | ".join(_type(option, definitions) for option in field[union])
-    if field.get("type") == "array":
-        return f"list of {_type(field.get('items', {}), definitions)}"
-    return str(field.get("type", "any"))
+def _console() -> Console:
+    """Print texts as they are: brackets and colons in a plugin's manual are no markup."""
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 def _as_json(name: str, plugin: PluginType | PluginError) -> dict[str, object]:
@@ -118,5 +96,5 @@ def _as_json(name: str, plugin: PluginType | PluginError) -> dict[str, object]:
         "origin": plugin.origin,
         "version": plugin.version,
         "summary": plugin.summary,
-        "settings": settings_of(plugin.config),
+        "settings": [asdict(setting) for setting in settings_of(plugin.config)],
     }

@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from shopbot.config.compose import LARGEST_TEXT_BYTES
 from shopbot.config.document import Document, parse
+from shopbot.config.draft import draft
 from shopbot.config.environment import expand
 from shopbot.config.nodes import KeyPath
-from shopbot.config.plugin_entry import PLUGIN_LISTS, PluginEntry
+from shopbot.config.plugin_entry import PLUGIN_LISTS, PluginEntry, PollerEntry
 from shopbot.config.problem import ConfigError, Problem
 from shopbot.config.settings import Settings
 from shopbot.config.topics import unfamiliar_names
@@ -29,6 +30,8 @@ class Loaded:
     """None as soon as there is one error."""
     problems: tuple[Problem, ...]
     """Errors and warnings, in the order of the file."""
+    draft: Settings | None = field(default=None, repr=False)
+    """What can be checked further although there are errors; never to be run. None where that is nothing."""
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -45,9 +48,10 @@ class Loaded:
         """Give every usable entry of the plugin lists with its path, even where other parts have errors."""
         for name in PLUGIN_LISTS:
             entries = self.document.data.get(name)
+            kind = PollerEntry if name == "pollers" else PluginEntry
             for index, entry in enumerate(entries if isinstance(entries, list) else ()):
                 try:
-                    usable = PluginEntry.model_validate(entry)
+                    usable = kind.model_validate(entry)
                 except ValidationError:  # among the problems already
                     continue
                 yield (name, index), usable
@@ -88,11 +92,11 @@ def read_text(text: str, name: str, environ: Mapping[str, str], *, directory: Pa
         return Loaded(document, None, tuple(sorted(set(document.problems))))
     settings, found = validate(Settings, document, (), document.data)
     problems = tuple(sorted({*document.problems, *found, *unfamiliar_names(document)}))
-    if any(problem.severity == "error" for problem in problems):
-        settings = None
-    if settings is not None and directory is not None:
-        settings = settings.in_directory(directory)
-    return Loaded(document, settings, problems)
+    checkable = settings or draft(document)
+    if checkable is not None and directory is not None:
+        checkable = checkable.in_directory(directory)
+    errors = any(problem.severity == "error" for problem in problems)
+    return Loaded(document, None if errors else checkable, problems, checkable)
 
 
 def _why(error: OSError | ValueError) -> str:

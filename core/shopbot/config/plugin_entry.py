@@ -1,5 +1,6 @@
-"""One entry of a plugin list: `use`, `time_limit`, and the plugin's own settings."""
+"""One entry of a plugin list: the keys of the framework, and the plugin's own settings."""
 
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
@@ -11,8 +12,6 @@ from shopbot.config.section import Section, Text
 
 PLUGIN_LISTS = ("verify", "resolvers", "carts", "senders", "pollers", "checkouts", "plugins")
 """The keys of shopbot.yaml that hold plugin entries."""
-
-_OWN = frozenset({"use", "time_limit"})
 
 
 def _open_schema(schema: dict[str, Any]) -> None:
@@ -49,5 +48,19 @@ class PluginEntry(Section):
     def _gather_settings(cls, value: object) -> object:
         if not isinstance(value, dict):
             raise expected("'use: NAME' and the plugin's settings", text=False)
-        own = {key: content for key, content in value.items() if key in _OWN}
-        return {**own, "settings": {key: content for key, content in value.items() if key not in _OWN}}
+        keys = cls.model_fields.keys() - {"settings"}
+        own = {key: content for key, content in value.items() if key in keys}
+        return {**own, "settings": {key: content for key, content in value.items() if key not in keys}}
+
+
+class PollerEntry(PluginEntry):
+    """A poller at its place, with the schedule by which the framework runs it."""
+
+    every: PositiveDuration = Field(
+        timedelta(seconds=60), description="How long from one poll to the next, at most. A lost webhook waits as long."
+    )
+    overlap: PositiveDuration = Field(
+        timedelta(minutes=10),
+        description="How far before the start of the last successful poll the next one begins to look. Longer than the "
+        "platform's search index may lag behind its orders.",
+    )

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
+from shopbot.config.checkout import CartLimitSettings, CheckoutTokenSettings
 from shopbot.config.duration import PositiveDuration
 from shopbot.config.expected import expected
 from shopbot.config.message import Limit, MessageSettings, UtilityTemplateSettings
@@ -18,6 +19,8 @@ from shopbot.config.store_address import StoreAddress
 
 __all__ = [
     "PLUGIN_LISTS",
+    "CartLimitSettings",
+    "CheckoutTokenSettings",
     "DeliverySettings",
     "InDoubtSettings",
     "Limit",
@@ -164,8 +167,8 @@ class Settings(Section):
     )
     durability: Literal["strict", "relaxed"] = Field(
         "strict",
-        description="What a store must promise. strict: a webhook is answered once its event is on disk, and a store that "
-        "is known to lose events is refused; relaxed: what it could lose is only said.",
+        description="strict: a webhook is answered once its event is on disk, and a store that is known to lose events "
+        "is refused; relaxed: what the store could lose is only said.",
     )
     data_dir: Path = Field(
         Path("data"),
@@ -190,6 +193,12 @@ class Settings(Section):
         InDoubtSettings(), description="What becomes of a message that may or may not have been sent."
     )
     web: WebSettings = Field(WebSettings(), description="Limits and keys of the HTTP server.")
+    checkout_tokens: CheckoutTokenSettings = Field(
+        CheckoutTokenSettings(), description="The signed tokens that checkout links put into the order."
+    )
+    cart_limits: CartLimitSettings = Field(
+        CartLimitSettings(), description="What a cart, and a checkout link, may hold at most."
+    )
     worker: WorkerSettings = Field(WorkerSettings(), description="How events are worked on.")
     log: LogSettings = Field(LogSettings(), description="What is logged, and how it looks.")
     rules: Annotated[tuple[RuleSettings, ...], AfterValidator(_names_differ)] = Field(

@@ -1,6 +1,6 @@
 """From shopbot.yaml to everything that a host is made of, with all problems at once. Serves `check` and every start."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from shopbot.messages.delivery import DeliveryCalendar
 from shopbot.messages.message import MessageSpec, TemplateSpec
 from shopbot.messages.sandbox import TemplateSandbox
 from shopbot.plugin import Shop
+from shopbot.polling import POLLED_TOPIC
 from shopbot.resources import bundled
 from shopbot.rules.backoff import Backoff
 from shopbot.rules.rule import Rule
@@ -54,13 +55,13 @@ class Checked:
 def check_config(path: Path, environ: Mapping[str, str]) -> Checked:
     """Check a configuration file with everything it names: variables, plugins, their settings, templates."""
     loaded = read(path, environ)
-    settings = loaded.settings
+    settings = loaded.draft  # the settings themselves, where they have no error
     plugins_dir = settings.plugins_dir if settings else path.parent / "plugins.d"
     entries = PluginEntries(loaded.document, loaded.plugin_entries(), discover(plugins_dir))
     instances = entries.instances()
     found, blueprint = list(entries.problems), None
     if settings is not None:
-        blueprint, more = _build(loaded.document, settings, instances, entries.step_names)
+        blueprint, more = _build(loaded.document, settings, instances, entries)
         found += more
     problems = tuple(sorted({*loaded.problems, *found}))
     usable = not any(problem.severity == "error" for problem in problems)
@@ -82,24 +83,19 @@ def load_blueprint(path: Path, environ: Mapping[str, str]) -> Blueprint:
 def _build(
     document: Document,
     settings: Settings,
-    instances: Sequence[PluginInstance] | None,
-    step_names: Sequence[str],
-) -> tuple[Blueprint | None, list[Problem]]:
+    instances: Sequence[PluginInstance],
+    entries: PluginEntries,
+) -> tuple[Blueprint, list[Problem]]:
     problems: list[Problem] = []
-    filters: Mapping[str, Callable[..., object]] = {}
-    if instances is None:
-        # Rules are checked all the same: people want all problems at once.
-        hooks = Hooks([])
-    else:
-        try:
-            hooks = Hooks(instances)
-            filters = hooks.filters()
-        except PluginError as error:
-            return None, [Problem(document.file, None, None, str(error))]
-    sandbox = TemplateSandbox(
-        [settings.templates_dir, bundled("templates")],
-        filters=filters,
-    )
+    hooks = Hooks(instances)
+    # Rules and messages are checked with what there is: people want all problems at once.
+    complete = entries.complete
+    directories = [settings.templates_dir, bundled("templates")]
+    try:
+        sandbox = TemplateSandbox(directories, filters=hooks.filters())
+    except (PluginError, ValueError) as error:
+        problems.append(Problem(document.file, None, None, str(error)))
+        sandbox, complete = TemplateSandbox(directories), False
     shop = Shop(
         domain=settings.shop.domain,
         name=settings.shop.name,
@@ -109,10 +105,13 @@ def _build(
     delivery = settings.shop.delivery
     calendar = DeliveryCalendar(delivery.business_days, shop.timezone, delivery.country, delivery.subdivision)
     messages = {name: _message(name, settings) for name in settings.messages}
-    rules = RuleEntries(document, settings, sandbox, step_names=step_names)
+    rules = RuleEntries(document, settings, sandbox, shop, step_names=entries.step_names, complete=complete)
     compiled = rules.rules()
     problems += rules.problems
-    problems += rules.message_problems(messages, shop, calendar, complete=instances is not None)
+    if settings.pollers and not any(POLLED_TOPIC in rule.topics for rule in compiled):
+        message = f"polled orders count as {POLLED_TOPIC}, and no rule listens to that: lost webhooks are not made good"
+        problems.append(document.problem(document.position(("pollers",)), message, "warning"))
+    problems += rules.message_problems(messages, calendar)
     blueprint = Blueprint(
         settings=settings,
         hooks=hooks,

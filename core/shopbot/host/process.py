@@ -20,6 +20,7 @@ from shopbot.host.blueprint import Blueprint, load_blueprint
 from shopbot.host.logs import configure_logging
 from shopbot.host.service import serving
 from shopbot.host.shop_host import Role, ShopHost
+from shopbot.metrics import DIRECTORY_VARIABLE, Metrics, share
 from shopbot.store.embedded import url_for
 from shopbot.store.errors import StoreError
 
@@ -35,9 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--supervisor-fd", type=int, required=True, help="ends when the supervisor does")
     parser.add_argument("--ready-fd", type=int, required=True, help="gets one line once requests are answered")
     parser.add_argument("--role", type=Role, required=True)
+    parser.add_argument("--place", type=int, default=0, help="its number among the processes of this host")
     parser.add_argument("config", type=Path)
     options = parser.parse_args(arguments)
     threading.Thread(target=_die_with, args=(options.supervisor_fd,), daemon=True, name="supervisor").start()
+    # Before the plugins are imported, which may have metrics of their own.
+    metrics = _metrics(options.place)
     try:
         blueprint = load_blueprint(options.config, os.environ)
     except ConfigError as error:
@@ -46,14 +50,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_logging(blueprint.settings.log)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(blueprint, options))
+            runner.run(_run(blueprint, options, metrics))
     except (PluginError, StoreError) as error:
         structlog.get_logger("shopbot.host").error("cannot_start", error=str(error))
         return EXIT_CANNOT_START
     return 0
 
 
-async def _run(blueprint: Blueprint, options: argparse.Namespace) -> None:
+def _metrics(place: int) -> Metrics:
+    """Make the metrics: shared with the host's other processes where the supervisor names the directory."""
+    directory = os.environ.get(DIRECTORY_VARIABLE)
+    if not directory:
+        return Metrics()
+    share(place)
+    return Metrics(Path(directory))
+
+
+async def _run(blueprint: Blueprint, options: argparse.Namespace, metrics: Metrics) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -62,11 +75,12 @@ async def _run(blueprint: Blueprint, options: argparse.Namespace) -> None:
     store = blueprint.settings.store
     # Not an argument: a URL may hold a password, and arguments are there for all to see.
     store_url = url_for(blueprint.data_dir) if store.embedded else store.get_secret_value()
-    host = ShopHost(blueprint, store_url=store_url, role=options.role)
+    host = ShopHost(blueprint, store_url=store_url, role=options.role, metrics=metrics)
     with socket.socket(fileno=options.listen_fd) as sock:
         async with serving(
             [host],
             sock,
+            metrics=metrics,
             role=options.role,
             max_body_bytes=web.max_body_bytes,
             request_time_limit_seconds=web.request_time_limit.total_seconds(),

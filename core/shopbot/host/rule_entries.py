@@ -1,9 +1,10 @@
 """The rules and messages of shopbot.yaml: compiles them, and tries them before an order does."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from shopbot.config.document import Document
+from shopbot.config.nodes import KeyPath
 from shopbot.config.problem import Problem, suggest
 from shopbot.config.rule import RuleSettings
 from shopbot.config.settings import Settings
@@ -14,6 +15,8 @@ from shopbot.messages.renderer import Renderer
 from shopbot.messages.sandbox import TemplateError, TemplateSandbox
 from shopbot.messages.text import MESSENGER_LIMIT, length
 from shopbot.plugin import Order, Shop
+from shopbot.rules.attempt import Attempt
+from shopbot.rules.engine import ORDER_TOPICS
 from shopbot.rules.rule import Filters, Rule, Step
 from shopbot.rules.steps import STEP_NAMES
 
@@ -25,16 +28,26 @@ class RuleEntries:
     """Compiles rules and collects what is wrong with them."""
 
     def __init__(
-        self, document: Document, settings: Settings, sandbox: TemplateSandbox, *, step_names: Sequence[str]
+        self,
+        document: Document,
+        settings: Settings,
+        sandbox: TemplateSandbox,
+        shop: Shop,
+        *,
+        step_names: Sequence[str],
+        complete: bool,
     ) -> None:
         """Prepare.
 
         step_names: the steps that plugins bring.
+        complete: False when plugins are missing: the filters and tests that they bring are no problem then.
         """
         self._document = document
         self._settings = settings
         self._sandbox = sandbox
+        self._shop = shop
         self._plugin_steps = tuple(step_names)
+        self._complete = complete
         self.problems: list[Problem] = []
 
     def rules(self) -> tuple[Rule, ...]:
@@ -47,8 +60,11 @@ class RuleEntries:
         if rule.condition is not None:
             try:
                 condition = self._sandbox.compile_expression(rule.condition)
+                if set(rule.on) <= ORDER_TOPICS and "payload" not in rule.condition:
+                    condition.evaluate(self._sample_context())
             except TemplateError as error:
-                self._problem(("rules", index, "if"), f"`if:` {error}")
+                if not self._may_be_a_plugin_s(error):
+                    self._problem(("rules", index, "if"), f"`if:` {error.message}")
         return Rule(
             name=rule.name,
             topics=frozenset(rule.on),
@@ -102,46 +118,63 @@ class RuleEntries:
             hint = suggest(setting, self._settings.messages)
             self._problem((*path, name), f"no message named '{setting}' under `messages:`; there are: {names}{hint}")
 
-    def message_problems(
-        self,
-        messages: Mapping[str, MessageSpec],
-        shop: Shop,
-        calendar: DeliveryCalendar,
-        *,
-        complete: bool,
-    ) -> Sequence[Problem]:
-        """Render every message for sample orders and say what goes wrong.
-
-        complete: False when plugins are missing: their filters are too, so nothing can be said.
-        """
-        if not complete:
-            return []
-        renderer = Renderer(messages, self._sandbox, shop, calendar)
-        problems: dict[str, Problem] = {}
+    def message_problems(self, messages: Mapping[str, MessageSpec], calendar: DeliveryCalendar) -> Sequence[Problem]:
+        """Render every message for sample orders, in each language that it has, and say what goes wrong."""
+        renderer = Renderer(messages, self._sandbox, self._shop, calendar)
+        problems: dict[tuple[KeyPath, str], Problem] = {}
         for name, spec in messages.items():
-            for order in sample_orders(shop):
-                problem = self._try(renderer, name, spec, order)
-                if problem is not None:
-                    problems.setdefault(name, problem)
+            for language in self._languages(spec):
+                for order in sample_orders(self._shop):
+                    spoken = order.model_copy(update={"customer_locale": language}) if language else order
+                    for path, message in self._try(renderer, spec, spoken):
+                        # One for each place and template: the other sample orders have the same to say.
+                        problem = self._document.problem(self._document.position(("messages", name, *path)), message)
+                        problems.setdefault((("messages", name, *path), message.partition(":")[0]), problem)
         return list(problems.values())
 
-    def _try(self, renderer: Renderer, name: str, spec: MessageSpec, order: Order) -> Problem | None:
-        path = ("messages", name, "text")
+    def _languages(self, spec: MessageSpec) -> Sequence[str | None]:
+        """Give the languages of a message's files, as shoppers name them; None stands for the shop's own."""
+        if not spec.is_file:
+            return [None]
+        try:
+            files = self._sandbox.translations(spec.text)
+        except TemplateError:
+            return [None]  # rendering says the same, at its place
+        stem, _, suffixes = spec.text.partition(".")
+        tags = [file.removeprefix(f"{stem}.").removesuffix(suffixes).rstrip(".") for file in files]
+        return [None, *(tag for tag in tags if tag)]
+
+    def _try(self, renderer: Renderer, spec: MessageSpec, order: Order) -> Iterator[tuple[KeyPath, str]]:
         try:
             text = renderer.text(spec, sample_event(), order)
-            path = ("messages", name, "utility_template")
+            if length(text) > MESSENGER_LIMIT:
+                yield (
+                    ("text",),
+                    (
+                        f"the text is {length(text)} characters long for a sample order; Messenger takes"
+                        f" {MESSENGER_LIMIT} at most, and longer texts are cut"
+                    ),
+                )
+            if not text.strip():
+                yield ("text",), "the text is empty for a sample order"
+        except TemplateError as error:
+            if not self._may_be_a_plugin_s(error):
+                yield ("text",), str(error)
+        try:
             renderer.parameters(spec, sample_event(), order)
         except TemplateError as error:
-            return self._document.problem(self._document.position(path), str(error))
-        if length(text) > MESSENGER_LIMIT:
-            message = (
-                f"the text is {length(text)} characters long for a sample order; Messenger takes"
-                f" {MESSENGER_LIMIT} at most, and longer texts are cut"
-            )
-            return self._document.problem(self._document.position(("messages", name, "text")), message)
-        if not text.strip():
-            return self._document.problem(self._document.position(path), "the text is empty for a sample order")
-        return None
+            if not self._may_be_a_plugin_s(error):
+                yield ("utility_template",), str(error)
+
+    def _may_be_a_plugin_s(self, error: TemplateError) -> bool:
+        """Say whether the fault may only be that a plugin is missing, which is reported already."""
+        return not self._complete and error.message.startswith(("there is no filter", "there is no test"))
+
+    def _sample_context(self) -> Mapping[str, object]:
+        """Give what `if:` may ask about, for an order that has everything."""
+        attempt = Attempt(event=sample_event(), number=1, earlier=(), clock=lambda: sample_event().received_at)
+        attempt.order = sample_orders(self._shop)[0]
+        return attempt.context()
 
     def _problem(self, path: tuple[str | int, ...], message: str) -> None:
         self.problems.append(self._document.problem(self._document.position(path), message))

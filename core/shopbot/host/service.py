@@ -9,7 +9,9 @@ import structlog
 from sanic.server.async_server import AsyncioServer
 
 from shopbot.host.shop_host import Role, ShopHost
+from shopbot.metrics import Metrics
 from shopbot.web.app import create_app
+from shopbot.web.metrics import MeteredShop
 
 _IDLE_LOOK_SECONDS = 0.05
 _REQUESTS_END_SECONDS = 10.0
@@ -21,11 +23,14 @@ async def serving(
     hosts: Sequence[ShopHost],
     sock: socket.socket,
     *,
+    metrics: Metrics,
     role: Role,
     max_body_bytes: int,
     request_time_limit_seconds: float,
 ) -> AsyncIterator[None]:
     """Start the hosts and answer on a bound socket; on leaving, end what is under way and stop everything.
+
+    metrics: what the hosts count in.
 
     Raises:
         StoreError, PluginError: from the start of a host; those before it have been stopped.
@@ -34,15 +39,21 @@ async def serving(
         for host in hosts:
             await host.start()
             stack.push_async_callback(host.stop)
-        checks = {}
+        checks, warnings = {}, {}
         for host in hosts:
             name = "" if len(hosts) == 1 else f" {host.domain}"
             checks[f"store{name}"] = host.store_problem
+            checks[f"durability{name}"] = host.durability_problem
+            warnings[f"durability{name}"] = host.durability_warnings
             checks[f"worker{name}"] = host.worker_problem
             checks[f"channel{name}"] = host.channel_problem
+            checks[f"poller{name}"] = host.poller_problem
         app = create_app(
             shops={host.domain: host for host in hosts},
             checks=checks,
+            warnings=warnings,
+            metered=[MeteredShop(host.domain, host.gauges.read, host.durability_warnings) for host in hosts],
+            metrics=metrics,
             max_body_bytes=max_body_bytes,
             request_time_limit_seconds=request_time_limit_seconds,
             webhooks=role is not Role.WORKER,

@@ -8,20 +8,24 @@ import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
+from functools import partial
 
-import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from shopbot.config.topics import KNOWN_TOPICS
 from shopbot.hooks import Hooks, PluginInstance
 from shopbot.host.blueprint import Blueprint
+from shopbot.host.checkout_parts import CheckoutParts
+from shopbot.host.durability_watch import DurabilityWatch
+from shopbot.host.plugin_context import plugin_context
+from shopbot.host.pollers import Pollers, poller_parts
 from shopbot.messages.dispatch import Dispatcher
 from shopbot.messages.doubt import Doubt, DoubtPolicy
 from shopbot.messages.gate import Gate
 from shopbot.messages.renderer import Renderer
+from shopbot.metrics import Metrics, ShopMetrics
 from shopbot.model.shared_keys import SharedKeys
-from shopbot.plugin import Context
 from shopbot.rules.engine import Engine
 from shopbot.rules.steps import Steps
 from shopbot.rules.vouching import Vouching
@@ -31,6 +35,7 @@ from shopbot.store.connection import connect, connect_blocking
 from shopbot.store.conversations import Conversations
 from shopbot.store.echoes import Echoes
 from shopbot.store.errors import StoreError
+from shopbot.store.gauges import Gauges
 from shopbot.store.inbox import Inbox
 from shopbot.store.keys import Keys
 from shopbot.store.queue import Queue
@@ -57,11 +62,13 @@ class ShopHost:
         store_url: str,
         role: Role = Role.ALL,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        metrics: Metrics | None = None,
     ) -> None:
         """Put the parts together; nothing is connected yet.
 
         store_url: where the store is, the embedded one included.
         clock: gives the time in UTC.
+        metrics: the process's, to count in; None counts for nobody.
         """
         settings = blueprint.settings
         self.domain = settings.shop.domain
@@ -71,11 +78,15 @@ class ShopHost:
         self._client: Redis = connect(store_url)
         self._blocking: Redis = connect_blocking(store_url)
         keys, shared = Keys(self.domain), SharedKeys()
-        self._shared = shared
         ttl = settings.ttl
         journal_ttl_seconds = ttl.journal.total_seconds()
         order_ttl_seconds = ttl.order_reference.total_seconds()
-        self.inbox = Inbox(self._client, keys, seen_ttl_seconds=ttl.webhook_id.total_seconds())
+        topics = KNOWN_TOPICS.union(*(rule.topics for rule in blueprint.rules))
+        counted = ShopMetrics(metrics or Metrics(), self.domain, topics)
+        self.inbox = Inbox(self._client, keys, seen_ttl_seconds=ttl.webhook_id.total_seconds(), metrics=counted)
+        self._durability = DurabilityWatch(self._client, keys, self.inbox, strict=settings.durability == "strict")
+        self.durability_problem = self._durability.problem
+        self.durability_warnings = self._durability.warnings
         claims = Claims(self._client, keys, line_ttl_seconds=journal_ttl_seconds)
         self.echoes = Echoes(self._client, keys)
         self._channels = Channels(self._client, keys)
@@ -87,6 +98,7 @@ class ShopHost:
         references = References(self._client, shared, ttl_seconds=order_ttl_seconds)
         shoppers = Shoppers(self._client, keys, shared, remember_seconds=journal_ttl_seconds)
         conversations = Conversations(self._client, keys)
+        checkout = CheckoutParts(settings, self._client, shared, self.page_ids, clock)
         dispatcher = Dispatcher(
             renderer=Renderer(blueprint.messages, blueprint.sandbox, blueprint.shop, blueprint.calendar),
             senders=list(zip(self.hooks.senders, self._gates, strict=True)),
@@ -100,15 +112,17 @@ class ShopHost:
             conversations=conversations,
             references=references,
             clock=clock,
+            metrics=counted,
         )
         engine = Engine(
             rules=blueprint.rules,
             steps=Steps(
                 hooks=self.hooks,
                 shoppers=shoppers,
-                vouching=Vouching(shoppers),
+                vouching=Vouching(shoppers, checkout.signed, clock),
                 references=references,
                 dispatcher=dispatcher,
+                note_checkout=checkout.note,
                 order_ttl_seconds=order_ttl_seconds,
                 event_ttl_seconds=journal_ttl_seconds,
             ),
@@ -133,15 +147,24 @@ class ShopHost:
             clock=clock,
             concurrency=settings.worker.concurrency,
             unpark=self._unpark,
+            metrics=counted,
+        )
+        self.pollers = Pollers(poller_parts(blueprint, self._client, self.inbox, clock), clock)
+        self.gauges = Gauges(
+            self._client,
+            keys,
+            channels=[gate.name for gate in self._gates],
+            pollers=[part.state.name for part in self.pollers.parts],
         )
         self._working: asyncio.Task[None] | None = None
+        self._polling: list[asyncio.Task[None]] = []
         self._tried = float("-inf")
 
     async def start(self) -> None:
         """Reach the store, start the plugins, open the inbox, begin to work.
 
         Raises:
-            StoreError: the store cannot be reached.
+            StoreError: the store cannot be reached, or is known to lose data and `durability:` does not allow it.
             PluginError: a plugin could not start; its place in shopbot.yaml is named.
         """
         problem = await self.store_problem()
@@ -149,7 +172,8 @@ class ShopHost:
             await self._close()
             raise StoreError(problem)
         try:
-            await self.hooks.start(self._context)
+            await self._durability.begin()
+            await self.hooks.start(partial(plugin_context, self._blueprint, self._client))
         except BaseException:
             await self._close()
             raise
@@ -161,14 +185,21 @@ class ShopHost:
         self.inbox.start()
         if self._role is not Role.WEB:
             self._working = asyncio.create_task(self._worker.run(), name=f"worker {self.domain}")
+            self._polling = self.pollers.start()
+        self.pollers.watch()
 
     async def run(self) -> None:
-        """Wait; ends with an exception when the worker dies of a fault, and else when `stop` was called."""
+        """Wait; ends with an exception when the worker or a poller dies of a fault, else when `stop` was called."""
         if self._working is not None:
-            await asyncio.shield(self._working)
+            done, _ = await asyncio.wait([self._working, *self._polling], return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
 
     async def stop(self) -> None:
         """Write what was taken in, settle what is in hand, stop the plugins, leave the store."""
+        self.pollers.stop()
+        if self._polling:
+            await asyncio.wait(self._polling)
         await self.inbox.stop()
         self._worker.stop()
         if self._working is not None:
@@ -202,6 +233,10 @@ class ShopHost:
                 return f"{gate.name} is {closure.state}{until}: {closure.reason}"
         return None
 
+    async def poller_problem(self) -> str | None:
+        """Say which poller has not succeeded for too long; None when lost webhooks are being made good."""
+        return await self.pollers.problem()
+
     async def _unpark(self, queue: Queue) -> None:
         """Bring back events that waited for a channel; one now and then, while it is down, to try it."""
         closures = [await self._channels.closure(gate.name, self._clock()) for gate in self._gates]
@@ -213,19 +248,6 @@ class ShopHost:
         if down and now - self._tried > PROBE_SECONDS:
             self._tried = now
             await queue.unpark(1)
-
-    def _context(self, instance: PluginInstance) -> Context:
-        settings = self._blueprint.settings
-        data_dir = Path(self._blueprint.data_dir)
-        data_dir.mkdir(parents=True, exist_ok=True)
-        return Context(
-            shop=self._blueprint.shop,
-            store=self._client,
-            keys=self._shared,
-            ttl_seconds={name: value.total_seconds() for name, value in settings.ttl},
-            data_dir=data_dir,
-            log=structlog.get_logger("shopbot.plugins").bind(plugin=instance.place),
-        )
 
     async def _close(self) -> None:
         await self._client.aclose()

@@ -7,15 +7,18 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import structlog
 
 from shopbot.host.process import EXIT_CANNOT_START, READY
 from shopbot.host.shop_host import Role
+from shopbot.metrics import DIRECTORY_VARIABLE
 
 _BACKLOG = 1024
 _LOOK_SECONDS = 0.2
@@ -39,6 +42,11 @@ class _Child:
     ready: bool = False
 
 
+def _metrics_directory() -> tempfile.TemporaryDirectory[str]:
+    """Make where all processes count, until it is left: a new run begins at zero, a process that restarts does not."""
+    return tempfile.TemporaryDirectory(prefix="shopbot-metrics-", ignore_cleanup_errors=True)
+
+
 @dataclass(slots=True)
 class Supervisor:
     """Runs N processes on one socket until it is told to stop."""
@@ -58,15 +66,16 @@ class Supervisor:
         Raises:
             CannotStartError: the address is taken, or a process cannot start.
         """
-        with self._listening() as sock, self._lifeline() as lifeline, self._signals():
+        with self._listening() as sock, self._lifeline() as lifeline, self._signals(), _metrics_directory() as metrics:
+            start = partial(self._start, sock, lifeline, metrics)
             try:
-                self._children = [self._start(sock, lifeline) for _ in range(self.processes)]
+                self._children = [start(place) for place in range(self.processes)]
                 self._wait_until_ready()
                 if self._stopping:
                     return
                 host, port = sock.getsockname()[:2]
                 self.on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
-                self._watch(sock, lifeline)
+                self._watch(start)
             finally:
                 self._stop_children()
 
@@ -111,17 +120,18 @@ class Supervisor:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _start(self, sock: socket.socket, lifeline: int) -> _Child:
+    def _start(self, sock: socket.socket, lifeline: int, metrics: str, place: int) -> _Child:
         ready_read, ready_write = os.pipe()
         command = [
             *(sys.executable, "-m", "shopbot.host.process", str(self.config)),
             *("--listen-fd", str(sock.fileno()), "--supervisor-fd", str(lifeline)),
-            *("--ready-fd", str(ready_write), "--role", self.role.value),
+            *("--ready-fd", str(ready_write), "--role", self.role.value, "--place", str(place)),
         ]
         try:
             # A session of its own: Ctrl-C reaches the supervisor alone, which then stops the others in order.
             process = subprocess.Popen(  # noqa: S603 - our own module, our own arguments
                 command,
+                env={**os.environ, DIRECTORY_VARIABLE: metrics},
                 stdin=subprocess.DEVNULL,
                 pass_fds=(sock.fileno(), lifeline, ready_write),
                 start_new_session=True,
@@ -148,7 +158,7 @@ class Supervisor:
             if selector.select(timeout=_LOOK_SECONDS / 4):
                 child.ready = os.read(child.ready_fd, len(READY)) == READY
 
-    def _watch(self, sock: socket.socket, lifeline: int) -> None:
+    def _watch(self, start: Callable[[int], _Child]) -> None:
         """Start processes that died again, until told to stop."""
         log = structlog.get_logger("shopbot.host")
         failures = 0
@@ -170,7 +180,7 @@ class Supervisor:
                 )
                 os.close(child.ready_fd)
                 self._pause(pause_seconds)
-                self._children[place] = self._start(sock, lifeline)
+                self._children[place] = start(place)
 
     def _pause(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds

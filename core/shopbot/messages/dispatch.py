@@ -9,6 +9,7 @@ What happens when the process dies on any line here:
 
 import asyncio
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
@@ -22,9 +23,10 @@ from shopbot.messages.message import ANSWER_PURPOSE, MessageSpec, SendRequest
 from shopbot.messages.mode import Window, mode, window_at
 from shopbot.messages.renderer import Renderer
 from shopbot.messages.sandbox import TemplateError
+from shopbot.metrics import Metrics, ShopMetrics
 from shopbot.model.failures import ChannelDown, InDoubt, Refused, Retry
 from shopbot.model.message import Delivery, OutboundMessage, Receipt
-from shopbot.model.outcome import Outcome
+from shopbot.model.outcome import Outcome, Status
 from shopbot.model.psid import mask
 from shopbot.model.reason import Reason
 from shopbot.store.claims import Allowance, Claim, Claims, ClaimState, Ticket
@@ -34,8 +36,12 @@ from shopbot.store.references import References
 _RECORD_PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Pauses between tries to record a verdict while the store is away: it restarts in well under that."""
 _BEHIND_SECONDS = 0.5
+_LONGEST_BEHIND_SECONDS = 15.0
 _LAST_MOMENT_SECONDS = 10.0
 """A process that was frozen this long between claim and call does not call: others may have settled the claim."""
+
+_RESULTS = {Retry: "retry", Refused: "refused", ChannelDown: "channel_down", InDoubt: "in_doubt"}
+"""What metrics call the ways in which a sender does not send."""
 
 Sender = Hook[[OutboundMessage], Receipt | None]
 
@@ -53,10 +59,12 @@ class Dispatcher:
         conversations: Conversations,
         references: References,
         clock: Callable[[], datetime],
+        metrics: ShopMetrics | None = None,
     ) -> None:
         """Bring together what sending takes.
 
         senders: in the order of shopbot.yaml, each with the gate of its channel.
+        metrics: times the senders; None times for nobody.
         """
         self._renderer = renderer
         self._senders = senders
@@ -65,6 +73,7 @@ class Dispatcher:
         self._conversations = conversations
         self._references = references
         self._clock = clock
+        self._metrics = metrics or ShopMetrics(Metrics(), "")
         self._log = structlog.get_logger("shopbot.messages")
 
     async def send(self, request: SendRequest) -> Outcome:
@@ -77,6 +86,17 @@ class Dispatcher:
         if delivery is None:
             return _outside_window(spec, "the standard messaging window is closed")
         ticket = _ticket(request, spec, window)
+        if ticket.in_line:
+            # Now, so that a closed channel or a failure cannot let later messages overtake this one.
+            await self._claims.join(request.psid, request.event.id, request.event.received_at)
+        outcome = await self._send_in_turn(request, ticket, spec, delivery)
+        if ticket.in_line and outcome.status in (Status.SKIPPED, Status.FAILED):
+            await self._claims.leave(request.psid, request.event.id)
+        return outcome
+
+    async def _send_in_turn(
+        self, request: SendRequest, ticket: Ticket, spec: MessageSpec, delivery: Delivery
+    ) -> Outcome:
         try:
             message = self._renderer.render(request, delivery=delivery, claim=ticket.metadata)
         except TemplateError as error:
@@ -102,12 +122,16 @@ class Dispatcher:
                 return None
             case ClaimState.SENT if ours:
                 await self._confirm(request, claim.message_id, claim.at)
+                await self._claims.leave(request.psid, request.event.id)
                 return Outcome.done(f"{claim.message_id}, as recorded before")
             case ClaimState.SENT:
                 return Outcome.skipped(Reason.ALREADY_CONFIRMED, f"by {claim.event_id}")
             case ClaimState.BEHIND:
+                # The one before wakes this one; looking again is for what ends in other ways.
+                waited_seconds = (self._clock() - request.event.received_at).total_seconds()
+                pause_seconds = min(max(_BEHIND_SECONDS, waited_seconds / 4), _LONGEST_BEHIND_SECONDS)
                 return Outcome.deferred(
-                    Reason.WAITING_FOR_EARLIER, f"behind {claim.event_id}", retry_after_seconds=_BEHIND_SECONDS
+                    Reason.WAITING_FOR_EARLIER, f"behind {claim.event_id}", retry_after_seconds=pause_seconds
                 )
             case ClaimState.LIMITED:
                 return self._limited(spec, claim)
@@ -124,11 +148,12 @@ class Dispatcher:
 
     async def _call(self, request: SendRequest, ticket: Ticket, spec: MessageSpec, message: OutboundMessage) -> Outcome:
         """Ask the senders in order and record what the first that takes the message says."""
-        claimed = asyncio.get_running_loop().time()
+        # Not the loop's clock: that stands still while the loop does.
+        claimed = time.monotonic()
         place = ""
         for sender, gate in self._senders:
             place = sender.place
-            if asyncio.get_running_loop().time() - claimed > _LAST_MOMENT_SECONDS:
+            if time.monotonic() - claimed > _LAST_MOMENT_SECONDS:
                 why = "the process was held up between claim and call"
                 return await self._in_doubt(request, ticket, why, place)
             try:
@@ -163,12 +188,25 @@ class Dispatcher:
     async def _offer(self, sender: Sender, message: OutboundMessage) -> Receipt | None:
         """Offer a message to one sender; outside the window, once more as the approved template."""
         try:
-            return await sender(message)
+            return await self._timed(sender, message)
         except Refused as failure:
             outside = failure.code is Reason.OUTSIDE_WINDOW
             if not outside or message.delivery is Delivery.UTILITY or message.template is None:
                 raise
-        return await sender(message.model_copy(update={"delivery": Delivery.UTILITY}))
+        return await self._timed(sender, message.model_copy(update={"delivery": Delivery.UTILITY}))
+
+    async def _timed(self, sender: Sender, message: OutboundMessage) -> Receipt | None:
+        clock = asyncio.get_running_loop().time
+        started, result = clock(), "failed"
+        try:
+            receipt = await sender(message)
+            result = "passed" if receipt is None else "sent"
+        except (Retry, Refused, ChannelDown, InDoubt) as failure:
+            result = next(name for kind, name in _RESULTS.items() if isinstance(failure, kind))
+            raise
+        finally:
+            self._metrics.called(sender.place, result, clock() - started)
+        return receipt
 
     async def _sent(self, request: SendRequest, ticket: Ticket, receipt: Receipt, gate: Gate, place: str) -> Outcome:
         now = self._clock()
@@ -184,6 +222,7 @@ class Dispatcher:
         claim = await self._claims.look(ticket.rule, ticket.subject)
         if claim is not None and claim.state is ClaimState.SENT and claim.token == ticket.token:
             await self._confirm(request, claim.message_id, claim.at)
+            await self._claims.leave(request.psid, request.event.id)
             return Outcome.done(f"{claim.message_id}, by its echo", plugin=place)
         return self._doubt.wait(why, plugin=place)
 

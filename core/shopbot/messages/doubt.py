@@ -1,7 +1,7 @@
 """Sends in doubt: the request was written and nobody can say whether the shopper has the message.
 
-The message's echo settles it. Without one by the deadline, the message is sent again only on evidence: echoes of
-messages sent after it have arrived, and whoever takes echoes in was never away meanwhile. Else a person decides.
+The message's echo settles it. Without one by the deadline, the message is sent again only on evidence: of all messages
+around it this one alone has no echo, and whoever takes echoes in was never away meanwhile. Else a person decides.
 """
 
 from collections.abc import Callable
@@ -47,6 +47,9 @@ class Doubt:
             Reason.IN_DOUBT, detail, plugin=plugin, deadline_seconds=self._policy.deadline.total_seconds()
         )
 
+    async def _evidence(self, claim: Claim, now: datetime) -> bool:
+        return await self._echoes.would_have_come(claim.claimed_at, self._policy.deadline, now)
+
     async def settle(self, ticket: Ticket, claim: Claim) -> Outcome | None:
         """Decide about the event's own unfinished claim; None when it is free and the message may be sent again."""
         now = self._clock()
@@ -58,7 +61,7 @@ class Doubt:
         # A clock that was put back must not hold the event for longer than the deadline.
         if timedelta(0) < left <= self._policy.deadline:
             return Outcome.held(Reason.IN_DOUBT, "no echo yet", deadline_seconds=left.total_seconds())
-        if not self._policy.resend or not await self._echoes.would_have_come(claim.claimed_at):
+        if not self._policy.resend or not await self._evidence(claim, now):
             return Outcome.failed(Reason.IN_DOUBT, f"no echo came; {_LOOK_INTO_IT}")
         self._log.warning("message_not_carried", event_id=ticket.event_id, claimed_at=claim.claimed_at.isoformat())
         await self._claims.free(held, now)

@@ -1,5 +1,8 @@
 """The exceptions by which plugins tell the host what kind of failure it is dealing with."""
 
+from collections.abc import Sequence
+
+from shopbot.model.checkout import ShortLine
 from shopbot.model.reason import Reason
 
 
@@ -31,8 +34,20 @@ class Refused(Exception):  # noqa: N818 - likewise
         self.code = code
 
 
+class OutOfStock(Refused):
+    """A checkout cannot be made because the shop has too few of these articles; the shopper can choose again."""
+
+    def __init__(self, lines: Sequence[ShortLine]) -> None:
+        named = ", ".join(f"variant {line.variant_id} ({line.available} of {line.requested})" for line in lines)
+        super().__init__(f"the shop has too few of: {named}", code=Reason.OUT_OF_STOCK)
+        self.lines = tuple(lines)
+
+
 class ChannelDown(Exception):  # noqa: N818 - likewise
-    """Nothing can be sent until a person acts (token revoked). Events wait and use up no attempts."""
+    """Nothing can be sent, or read by a poller, until a person acts (token revoked).
+
+    Events wait and use up no attempts; a poller is asked again on schedule.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -11,6 +11,7 @@ from typing import Any
 
 from shopbot.model.base import Value
 from shopbot.model.money import Money
+from shopbot.model.payload import read_integer, read_mappings, read_text
 
 
 class UnreadableOrderError(ValueError):
@@ -110,27 +111,27 @@ class Order(Value):
         """
         if not isinstance(payload, Mapping):
             raise UnreadableOrderError(f"expected an order object, got {type(payload).__name__}")
-        order_id = _integer(payload.get("id"))
+        order_id = read_integer(payload.get("id"))
         if order_id is None:
             raise UnreadableOrderError("the order has no integer 'id'")
         return cls(
             id=order_id,
-            name=_text(payload.get("name")) or f"#{_integer(payload.get('order_number')) or order_id}",
-            order_number=_integer(payload.get("order_number")),
-            token=_text(payload.get("token")),
-            checkout_token=_text(payload.get("checkout_token")),
-            cart_token=_text(payload.get("cart_token")),
-            note_attributes=_attributes(payload.get("note_attributes"), "name"),
-            attributes=_attributes(payload.get("attributes"), "key")
-            + _attributes(payload.get("customAttributes"), "key"),
-            landing_site=_text(payload.get("landing_site")),
-            source_name=_text(payload.get("source_name")),
+            name=read_text(payload.get("name")) or f"#{read_integer(payload.get('order_number')) or order_id}",
+            order_number=read_integer(payload.get("order_number")),
+            token=read_text(payload.get("token")),
+            checkout_token=read_text(payload.get("checkout_token")),
+            cart_token=read_text(payload.get("cart_token")),
+            note_attributes=read_attributes(payload.get("note_attributes"), "name"),
+            attributes=read_attributes(payload.get("attributes"), "key")
+            + read_attributes(payload.get("customAttributes"), "key"),
+            landing_site=read_text(payload.get("landing_site")),
+            source_name=read_text(payload.get("source_name")),
             financial_status=_status(payload.get("financial_status")),
             fulfillment_status=_status(payload.get("fulfillment_status")),
-            email=_text(payload.get("email")) or _text(payload.get("contact_email")),
-            phone=_text(payload.get("phone")),
+            email=read_text(payload.get("email")) or read_text(payload.get("contact_email")),
+            phone=read_text(payload.get("phone")),
             customer=_customer(payload.get("customer")),
-            customer_locale=_text(payload.get("customer_locale")),
+            customer_locale=read_text(payload.get("customer_locale")),
             total=_total(payload),
             created_at=_moment(payload.get("created_at")),
             processed_at=_moment(payload.get("processed_at")),
@@ -139,28 +140,13 @@ class Order(Value):
             cancelled_at=_moment(payload.get("cancelled_at"))
             or (datetime.fromtimestamp(0, UTC) if payload.get("cancelled_at") else None),
             test=payload.get("test") is True,
-            line_items=tuple(_line(item, payload) for item in _mappings(payload.get("line_items"))),
-            fulfillments=tuple(_fulfillment(item) for item in _mappings(payload.get("fulfillments"))),
+            line_items=tuple(_line(item, payload) for item in read_mappings(payload.get("line_items"))),
+            fulfillments=tuple(_fulfillment(item) for item in read_mappings(payload.get("fulfillments"))),
         )
 
 
-def _integer(value: object) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 20:  # noqa: PLR2004 - 64 bits
-        return int(value)
-    return None
-
-
-def _text(value: object) -> str | None:
-    # JSON can escape half a surrogate pair, which no store and no message takes.
-    return value.encode(errors="replace").decode() if isinstance(value, str) and value else None
-
-
 def _status(value: object) -> str | None:
-    text = _text(value)
+    text = read_text(value)
     return text.lower() if text else None
 
 
@@ -174,18 +160,13 @@ def _moment(value: object) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _mappings(value: object) -> Sequence[Mapping[str, Any]]:
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        return ()
-    return [item for item in value if isinstance(item, Mapping)]
-
-
-def _attributes(value: object, name_key: str) -> tuple[Attribute, ...]:
+def read_attributes(value: object, name_key: str) -> tuple[Attribute, ...]:
+    """Read a list of attributes; an entry without a name, or whose value is neither text nor number, is left out."""
     found: list[Attribute] = []
-    for item in _mappings(value):
+    for item in read_mappings(value):
         name, text = item.get(name_key), item.get("value")
         if isinstance(name, str) and isinstance(text, str | int) and not isinstance(text, bool):
-            found.append(Attribute(name=_text(name) or "", value=_text(str(text)) or ""))
+            found.append(Attribute(name=read_text(name) or "", value=read_text(str(text)) or ""))
     return tuple(found)
 
 
@@ -193,9 +174,9 @@ def _customer(value: object) -> Customer | None:
     if not isinstance(value, Mapping):
         return None
     return Customer(
-        id=_integer(value.get("id")),
-        first_name=_text(value.get("first_name")),
-        last_name=_text(value.get("last_name")),
+        id=read_integer(value.get("id")),
+        first_name=read_text(value.get("first_name")),
+        last_name=read_text(value.get("last_name")),
     )
 
 
@@ -216,20 +197,20 @@ def _total(payload: Mapping[str, Any]) -> Money | None:
 
 
 def _line(item: Mapping[str, Any], order: Mapping[str, Any]) -> LineItem:
-    quantity = _integer(item.get("current_quantity"))
+    quantity = read_integer(item.get("current_quantity"))
     return LineItem(
-        title=_text(item.get("title")) or _text(item.get("name")) or "",
-        variant_title=_text(item.get("variant_title")),
-        quantity=quantity if quantity is not None else _integer(item.get("quantity")) or 1,
+        title=read_text(item.get("title")) or read_text(item.get("name")) or "",
+        variant_title=read_text(item.get("variant_title")),
+        quantity=quantity if quantity is not None else read_integer(item.get("quantity")) or 1,
         price=_presentment(item.get("price_set")) or Money.parse(item.get("price"), order.get("currency")),
-        sku=_text(item.get("sku")),
-        variant_id=_integer(item.get("variant_id")),
+        sku=read_text(item.get("sku")),
+        variant_id=read_integer(item.get("variant_id")),
     )
 
 
 def _first(value: object) -> str | None:
     if isinstance(value, Sequence) and not isinstance(value, str) and value:
-        return _text(value[0])
+        return read_text(value[0])
     return None
 
 
@@ -237,7 +218,7 @@ def _fulfillment(item: Mapping[str, Any]) -> Fulfillment:
     return Fulfillment(
         status=_status(item.get("status")),
         shipment_status=_status(item.get("shipment_status")),
-        tracking_company=_text(item.get("tracking_company")),
-        tracking_number=_text(item.get("tracking_number")) or _first(item.get("tracking_numbers")),
-        tracking_url=_text(item.get("tracking_url")) or _first(item.get("tracking_urls")),
+        tracking_company=read_text(item.get("tracking_company")),
+        tracking_number=read_text(item.get("tracking_number")) or _first(item.get("tracking_numbers")),
+        tracking_url=read_text(item.get("tracking_url")) or _first(item.get("tracking_urls")),
     )

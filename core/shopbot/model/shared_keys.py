@@ -21,6 +21,10 @@ class SharedKeys:
         """Name the way back from a checkout or cart token to the shopper (the PSID)."""
         return f"{self.prefix}checkout_token_lookup:{token}"
 
+    def storefront_cart(self, psid: str) -> str:
+        """Name the Storefront API's whole cart id of a shopper's latest checkout link: a secret."""
+        return f"{self.prefix}storefront_cart:{psid}"
+
     def order_reference(self, psid: str | None, order_id: int) -> str:
         """Name the reference by which an order is found again (JSON); `unresolved` stands for an unknown PSID."""
         return f"{self.prefix}order_reference:{psid or 'unresolved'}:{order_id}"

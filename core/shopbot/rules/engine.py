@@ -10,7 +10,7 @@ import structlog
 
 from shopbot.messages.sandbox import TemplateError
 from shopbot.model.order import Order, UnreadableOrderError
-from shopbot.model.outcome import Outcome, Status
+from shopbot.model.outcome import JournalEntry, Outcome, Status
 from shopbot.model.psid import is_psid
 from shopbot.model.reason import Reason
 from shopbot.rules.attempt import Attempt
@@ -188,7 +188,7 @@ class Engine:
             status=result.status,
             reason=result.reason,
             attempts=attempts,
-            journal=attempt.entries,
+            journal=_news(attempt) if free else attempt.entries,
             order_id=attempt.order.id if attempt.order else None,
             due_at=due_at,
         )
@@ -197,6 +197,19 @@ class Engine:
         if result.reason in _FREE_OF_CHARGE and result.retry_after_seconds is not None:
             return result.retry_after_seconds
         return max(result.retry_after_seconds or 0.0, self._backoff.seconds(max(1, attempts), self._chance))
+
+
+def _news(attempt: Attempt) -> Sequence[JournalEntry]:
+    """Leave out the lines that only repeat what the journal says: an event may look hundreds of times whether it is its
+    turn."""
+    known = {(entry.rule, entry.step, entry.plugin): entry for entry in attempt.earlier}
+    return [
+        entry for entry in attempt.entries if not _repeats(entry, known.get((entry.rule, entry.step, entry.plugin)))
+    ]
+
+
+def _repeats(entry: JournalEntry, earlier: JournalEntry | None) -> bool:
+    return earlier is not None and (entry.status, entry.reason) == (earlier.status, earlier.reason)
 
 
 def _shopper(payload: object) -> tuple[str | None, str | None]:

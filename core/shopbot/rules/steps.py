@@ -1,4 +1,4 @@
-"""The steps that the framework knows: resolve_psid, clear_cart, save_order_reference, send_message."""
+"""The steps that the framework knows: resolve_psid, clear_cart, save_order_reference, send_message, note_checkout."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -15,6 +15,7 @@ from shopbot.model.psid import Resolution, mask
 from shopbot.model.reason import Reason
 from shopbot.rules.attempt import Attempt
 from shopbot.rules.rule import Rule, Step
+from shopbot.rules.signed_tokens import NotTrustedError
 from shopbot.rules.vouching import Vouching
 from shopbot.store.references import References
 from shopbot.store.shoppers import Shoppers
@@ -22,7 +23,7 @@ from shopbot.store.shoppers import Shoppers
 StepFunction = Callable[[Attempt, Rule, Step], Awaitable[Sequence[Outcome]]]
 """Runs a step; one outcome per plugin that had a part in it, the step's own result last."""
 
-STEP_NAMES = ("resolve_psid", "clear_cart", "save_order_reference", "send_message")
+STEP_NAMES = ("resolve_psid", "clear_cart", "save_order_reference", "send_message", "note_checkout")
 
 
 class Steps:
@@ -36,6 +37,7 @@ class Steps:
         vouching: Vouching,
         references: References,
         dispatcher: Dispatcher,
+        note_checkout: StepFunction,
         order_ttl_seconds: float,
         event_ttl_seconds: float,
     ) -> None:
@@ -57,6 +59,7 @@ class Steps:
             "clear_cart": self._clear_cart,
             "save_order_reference": self._save_order_reference,
             "send_message": self._send_message,
+            "note_checkout": note_checkout,
         }
 
     async def run(self, attempt: Attempt, rule: Rule, step: Step) -> Sequence[Outcome]:
@@ -103,13 +106,14 @@ class Steps:
             return Outcome.deferred(Reason.PLUGIN_FAILED, failure.what, plugin=resolver.place)
         if resolution is None:
             return Outcome.skipped(Reason.PSID_NOT_FOUND, plugin=resolver.place)
-        objection = await self._vouching.objection(resolution)
-        if objection is not None:
-            return Outcome.skipped(Reason.PSID_NOT_TRUSTED, objection, plugin=resolver.place)
+        try:
+            psid = await self._vouching.psid(resolution, order)
+        except NotTrustedError as objection:
+            return Outcome.skipped(Reason.PSID_NOT_TRUSTED, str(objection), plugin=resolver.place)
         # Before any step clears the cart that vouches for the shopper: a retry must come to the same answer.
-        await self._shoppers.remember(order.id, resolution.psid)
-        attempt.psid = resolution.psid
-        return Outcome.done(mask(resolution.psid), plugin=resolver.place)
+        await self._shoppers.remember(order.id, psid)
+        attempt.psid = psid
+        return Outcome.done(mask(psid), plugin=resolver.place)
 
     async def _clear_cart(self, attempt: Attempt, rule: Rule, step: Step) -> Sequence[Outcome]:
         psid, order = attempt.psid, attempt.order

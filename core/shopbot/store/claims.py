@@ -11,6 +11,10 @@ from shopbot.store.connection import script
 from shopbot.store.keys import Keys
 
 
+_UNECHOED_REMEMBERED = 5_000
+"""Messages without an echo that are remembered: where no echoes come at all, the latest ones say so well enough."""
+
+
 class ClaimState(StrEnum):
     """Where a claimed send stands."""
 
@@ -96,6 +100,7 @@ class Claims:
         self._line_ttl_ms = int(line_ttl_seconds * 1000)
         self._claim = script(client, "claim")
         self._conclude = script(client, "conclude")
+        self._leave = script(client, "leave")
 
     async def look(self, rule: str, subject: str) -> Claim | None:
         """Read a claim without making one; None where nobody has claimed."""
@@ -103,6 +108,19 @@ class Claims:
             self._keys.claim(rule, subject), ["state", "event", "token", "message_id", "at_ms", "claimed_ms"]
         )
         return _read(fields) if fields[0] else None
+
+    async def join(self, psid: str, event_id: str, received_at: datetime) -> None:
+        """Take a place in the shopper's line, by arrival, before anything can hold the message up."""
+        line = self._keys.line(psid)
+        async with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.zadd(line, {event_id: _ms(received_at)}, nx=True)
+            pipeline.pexpire(line, self._line_ttl_ms)
+            await pipeline.execute()
+
+    async def leave(self, psid: str, event_id: str) -> None:
+        """Give the place in the shopper's line up; whoever is next and waits for it is tried at once."""
+        keys = self._keys
+        await self._leave([keys.line(psid), keys.retries, keys.inbox], [event_id, keys.event("")])
 
     async def take(self, ticket: Ticket, now: datetime, *, ttl_seconds: float) -> Claim:
         """Claim a message; NEW in the answer's state says that this call has it.
@@ -139,7 +157,11 @@ class Claims:
         return await self._end(ticket, "in_doubt", "", now)
 
     async def _end(self, ticket: Ticket, verdict: str, message_id: str, now: datetime) -> bool:
-        done = await self._conclude(self._keys_of(ticket), [ticket.token, verdict, message_id, _ms(now)])
+        keys = self._keys
+        done = await self._conclude(
+            [*self._keys_of(ticket), keys.unechoed, keys.retries, keys.inbox],
+            [ticket.token, verdict, message_id, _ms(now), keys.event(""), _UNECHOED_REMEMBERED],
+        )
         return bool(done == 1)
 
     def _keys_of(self, ticket: Ticket) -> list[str]:

@@ -1,9 +1,11 @@
 """Opens the store and holds its scripts."""
 
+from collections.abc import Iterable
 from importlib import resources
 from typing import Any, Protocol
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.exceptions import ConnectionError as StoreConnectionError
@@ -16,8 +18,11 @@ CONNECT_TIME_LIMIT_SECONDS = 5.0
 class Script(Protocol):
     """A Lua script on the server, called with its keys and arguments."""
 
-    async def __call__(self, keys: list[str], args: list[str | bytes | int]) -> Any:  # noqa: ANN401 - Lua's answer
-        """Run it atomically."""
+    async def __call__(self, keys: list[str], args: list[str | bytes | int], client: Redis | None = None) -> Any:  # noqa: ANN401 - Lua's answer
+        """Run it atomically.
+
+        client: a pipeline to put it into, whose `execute` then gives the answer; None runs it at once.
+        """
 
 
 def connect(url: str, *, max_connections: int = 32) -> Redis:
@@ -38,6 +43,7 @@ def connect(url: str, *, max_connections: int = 32) -> Redis:
         retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=4),
         retry_on_error=[StoreConnectionError, StoreTimeoutError],
     )
+    _make_errors_plain(pool)
     return Redis.from_pool(pool)
 
 
@@ -50,10 +56,35 @@ def script(client: Redis, name: str) -> Script:
 
 def connect_blocking(url: str) -> Redis:
     """Make a client for reads that wait on the server: no retries of its own, a longer time limit."""
-    return Redis.from_url(
+    client = Redis.from_url(
         url,
         max_connections=2,
         socket_timeout=2 * CALL_TIME_LIMIT_SECONDS,
         socket_connect_timeout=CONNECT_TIME_LIMIT_SECONDS,
         retry=Retry(NoBackoff(), retries=0),
     )
+    _make_errors_plain(client.connection_pool)
+    return client
+
+
+class _PlainErrors(AbstractConnection):
+    """A connection that says of every loss that it is one.
+
+    uvloop raises RuntimeError ("the handler is closed") where the other end has closed and something is written, which
+    redis-py passes on: a store that dies at that moment would look like a fault of the host itself.
+    """
+
+    async def send_packed_command(
+        self,
+        command: bytes | str | Iterable[bytes],
+        check_health: bool = True,  # noqa: FBT001, FBT002 - redis-py's own
+    ) -> None:
+        try:
+            await super().send_packed_command(command, check_health)
+        except RuntimeError as error:
+            raise StoreConnectionError(f"the connection was lost: {error}") from error
+
+
+def _make_errors_plain(pool: ConnectionPool) -> None:
+    kind = pool.connection_class
+    pool.connection_class = type(kind.__name__, (_PlainErrors, kind), {})

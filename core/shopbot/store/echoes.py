@@ -1,6 +1,6 @@
 """Echoes: a platform's word that it carried a message, and the evidence that its word arrives at all."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from redis.asyncio import Redis
 
@@ -15,34 +15,58 @@ class Echoes:
         self._client = client
         self._keys = keys
         self._echo = script(client, "echo")
+        self._missed = False
 
-    async def arrived(self, claim: str, token: str, message_id: str, now: datetime, sent_at: datetime) -> bool:
+    async def arrived(self, claim: str, token: str, message_id: str, now: datetime) -> bool:
         """Take in an echo; True when it settled a send in doubt.
 
-        claim: the claim's business key, as `ClaimKey.text` gives it.
-        sent_at: when the platform says that it sent the message.
+        claim: the claim's business key, as the message's metadata carries it.
         """
         keys = self._keys
         settled = await self._echo(
-            [keys.claim_of(claim), keys.held, keys.dead, keys.inbox, keys.echoes],
-            [token, message_id, int(now.timestamp() * 1000), int(sent_at.timestamp() * 1000)],
+            [keys.claim_of(claim), keys.held, keys.dead, keys.inbox, keys.echoes, keys.unechoed],
+            [token, message_id, _milliseconds(now), int(self._missed)],
         )
+        self._missed = False
         return bool(settled == 1)
+
+    def missed(self) -> None:
+        """Note that an echo may have been turned away, and may never be repeated."""
+        self._missed = True
 
     async def listening(self, now: datetime) -> None:
         """Note that a process has begun to take webhooks: echoes may have been lost before this moment."""
-        await self._client.hset(self._keys.echoes, "listening_ms", str(int(now.timestamp() * 1000)))
+        await self._client.hset(self._keys.echoes, "listening_ms", str(_milliseconds(now)))
+        self._missed = False
 
-    async def would_have_come(self, claimed_at: datetime) -> bool:
+    async def would_have_come(self, claimed_at: datetime, deadline: timedelta, now: datetime) -> bool:
         """Say whether the missing echo of a message claimed then is evidence that it was not carried.
 
-        It is, when echoes of messages sent after it have arrived, and every process that takes webhooks has been
-        running since before it: an echo that met a process that was down may never be repeated.
+        It is, when all of this holds:
+        - echoes were never turned away since before it: whatever takes webhooks, and the store, has been there;
+        - the echo of a message that was claimed after it has arrived;
+        - so have the echoes of all messages known to be sent, from *deadline* before it up to that one.
+        Only the host's own clock is asked: the platform's may differ.
         """
-        last_ms, listening_ms = await self._client.hmget(self._keys.echoes, ["last_sent_ms", "listening_ms"])
+        if self._missed:
+            await self.listening(now)
+            return False
+        last_ms, listening_ms = await self._client.hmget(self._keys.echoes, ["last_claimed_ms", "listening_ms"])
         if last_ms is None or listening_ms is None:
             return False
-        return _moment(last_ms) > claimed_at > _moment(listening_ms)
+        if not _moment(listening_ms) < claimed_at < _moment(last_ms) <= now:
+            return False
+        server = await self._client.info("server")
+        # The time is told in whole seconds.
+        if now - timedelta(seconds=int(server["uptime_in_seconds"]) - 1) >= claimed_at:
+            return False
+        return not await self._client.zcount(
+            self._keys.unechoed, _milliseconds(claimed_at - deadline), int(last_ms)
+        )
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
 
 
 def _moment(milliseconds: bytes | str) -> datetime:

@@ -8,6 +8,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from shopbot.metrics import Metrics, ShopMetrics
 from shopbot.model.event import Event
 from shopbot.store.connection import script
 from shopbot.store.errors import StoreError
@@ -16,6 +17,8 @@ from shopbot.store.keys import Keys
 BATCH_EVENTS = 64
 BATCH_BYTES = 2 * 1024 * 1024
 """A batch ends here, so that one flood cannot hold up the server or fill its input buffer."""
+_FSYNC_BATCHES = 8
+"""So many times larger a batch may be where each waits for an fsync that the server makes at its own pace."""
 
 
 class Inbox:
@@ -25,11 +28,18 @@ class Inbox:
     on its way to disk, the next one gathers. A caller that goes away does not take its arrival with it.
     """
 
-    def __init__(self, client: Redis, keys: Keys, *, seen_ttl_seconds: float) -> None:
+    def __init__(
+        self, client: Redis, keys: Keys, *, seen_ttl_seconds: float, metrics: ShopMetrics | None = None
+    ) -> None:
         """Prepare the inbox; `start` must run before `add`.
 
         seen_ttl_seconds: how long the same arrival counts as a duplicate.
+        metrics: counts the arrivals; None counts for nobody.
         """
+        self.fsync_wait_seconds = 0.0
+        """How long an arrival may wait for the fsync that a server makes later; 0: it is on disk when it is written."""
+        self._client = client
+        self._metrics = metrics or ShopMetrics(Metrics(), keys.shop)
         self._keys = keys
         self._seen_ttl_ms = int(seen_ttl_seconds * 1000)
         self._script = script(client, "add")
@@ -86,7 +96,8 @@ class Inbox:
     def _next_batch(self) -> Sequence[tuple[Event, asyncio.Future[bool]]]:
         batch: list[tuple[Event, asyncio.Future[bool]]] = []
         size = 0
-        while self._queue and len(batch) < BATCH_EVENTS and size < BATCH_BYTES:
+        batches = _FSYNC_BATCHES if self.fsync_wait_seconds else 1
+        while self._queue and len(batch) < BATCH_EVENTS * batches and size < BATCH_BYTES * batches:
             batch.append(self._queue.popleft())
             size += len(batch[-1][0].body)
         return batch
@@ -105,9 +116,9 @@ class Inbox:
                 event.body,
             )
         try:
-            news = await self._script(keys, args)
-        except Exception as error:
-            if not isinstance(error, RedisError | OSError):
+            news = await self._store(keys, args)
+        except Exception as error:  # noqa: BLE001 - every caller is told, and what is no fault of the store is logged
+            if not isinstance(error, RedisError | OSError | StoreError):
                 # A fault of the host itself, which must not end the writer and with it all later arrivals.
                 self._log.exception("inbox_failed", events=[event.id for event, _ in batch])
             for _, accepted in batch:
@@ -117,3 +128,18 @@ class Inbox:
         for (_, accepted), new in zip(batch, news, strict=True):
             if not accepted.done():
                 accepted.set_result(new == 1)
+        self._metrics.arrived([event for event, _ in batch], [new == 1 for new in news])
+
+    async def _store(self, keys: list[str], args: list[str | bytes | int]) -> Sequence[int]:
+        """Write a batch; returns when it is on disk: for each event 1 where it is new, else 0."""
+        if not self.fsync_wait_seconds:
+            news: Sequence[int] = await self._script(keys, args)
+            return news
+        # WAITAOF waits for the writes of its own connection alone. https://valkey.io/commands/waitaof/
+        async with self._client.pipeline(transaction=False) as pipeline:
+            await self._script(keys, args, pipeline)
+            pipeline.waitaof(1, 0, int(self.fsync_wait_seconds * 1000))
+            news, (fsynced, _) = await pipeline.execute()
+        if not fsynced:
+            raise StoreError(f"it is not on the store's disk after {self.fsync_wait_seconds:g} s")
+        return news

@@ -29,6 +29,11 @@ class Keys:
         """Name the sorted set of event ids that were given up, by the time in ms."""
         return f"{self.prefix}dead"
 
+    @property
+    def fsync_probe(self) -> str:
+        """Name the key that is written to see whether the server reports its fsyncs."""
+        return f"{self.prefix}fsync_probe"
+
     def seen(self, event_id: str) -> str:
         """Name the mark that an arrival was taken in; while it lives, the same arrival is a duplicate."""
         return f"{self.prefix}webhook_id:{event_id}"
@@ -64,6 +69,11 @@ class Keys:
         """Name the hash that says whether echoes of messages arrive."""
         return f"{self.prefix}echoes"
 
+    @property
+    def unechoed(self) -> str:
+        """Name the sorted set of tokens of messages that are sent and have no echo, by the time of their claims in ms."""
+        return f"{self.prefix}unechoed"
+
     def line(self, psid: str) -> str:
         """Name the sorted set of ids of events that have a message for a shopper, by arrival in ms."""
         return f"{self.prefix}line:{psid}"
@@ -91,3 +101,19 @@ class Keys:
     def shopper(self, order_id: int) -> str:
         """Name the trusted PSID of an order, kept so that a retry does not depend on the cart it has cleared."""
         return f"{self.prefix}shopper:{order_id}"
+
+    def poller(self, name: str) -> str:
+        """Name the hash with a poller's window, state and counts."""
+        return f"{self.prefix}poller:{name}"
+
+    def poller_lease(self, name: str) -> str:
+        """Name the lease of the one process that runs a poller."""
+        return f"{self.prefix}poller:{name}:leader"
+
+    def checkout(self, nonce: str) -> str:
+        """Name the hash with what a signed token was made for, and which order it has served."""
+        return f"{self.prefix}checkout:{nonce}"
+
+    def checkout_of(self, token: str) -> str:
+        """Name the way from a checkout or cart token of a link that shopbot made to that link's nonce."""
+        return f"{self.prefix}checkout_of:{token}"

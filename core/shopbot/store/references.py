@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 
 from shopbot.model.order import Order
 from shopbot.model.shared_keys import SharedKeys
+from shopbot.store.connection import script
 
 
 class References:
@@ -16,6 +17,7 @@ class References:
         self._client = client
         self._keys = keys
         self._ttl_ms = int(ttl_seconds * 1000)
+        self._replace = script(client, "replace")
 
     async def save(self, order: Order, psid: str | None) -> None:
         """Keep an order under its shopper; None keeps it as unresolved.
@@ -23,9 +25,11 @@ class References:
         An earlier `confirmed_at` stays. Once the shopper is known, the unresolved reference goes.
         """
         key = self._keys.order_reference(psid, order.id)
-        earlier = await self._client.get(key)
-        confirmed_at = _confirmed_at(earlier) if earlier else None
-        await self._client.set(key, _reference(order, psid, confirmed_at), px=self._ttl_ms)
+        while True:
+            earlier = await self._client.get(key)
+            reference = _reference(order, psid, _confirmed_at(earlier) if earlier else None)
+            if await self._replace([key], [earlier or "", reference, self._ttl_ms]):
+                break  # else another event of the order has just saved or confirmed it: its `confirmed_at` counts
         if psid is not None:
             await self._client.delete(self._keys.order_reference(None, order.id))
 

@@ -33,7 +33,6 @@ PSID = "7312345678901234"
 SHOP = Shop(domain="acme.myshopify.com", name="Acme", locale="en", timezone=ZoneInfo("Europe/Berlin"))
 
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
-_OF_THE_HOST = ("use", "time_limit")
 
 
 @dataclass
@@ -102,6 +101,8 @@ class PluginContract:
     """The list in shopbot.yaml; each kind's contract sets it."""
     hook: ClassVar[str]
     """The hook that makes the kind; each kind's contract sets it."""
+    of_the_host: ClassVar[Sequence[str]] = ("use", "time_limit")
+    """Keys of an entry that are the framework's and not the plugin's."""
 
     @property
     def name(self) -> str:
@@ -186,7 +187,7 @@ class PluginContract:
 
         assert entries, f"the manual shows no `use: {self.name}` under `{self.section}:`"
         for entry in entries:
-            settings = {key: value for key, value in entry.items() if key not in _OF_THE_HOST}
+            settings = {key: value for key, value in entry.items() if key not in self.of_the_host}
             type(self.config()).model_validate(settings)
 
     def test_its_manual_names_every_setting(self) -> None:

@@ -35,7 +35,7 @@ import pytest
 
 # Before they are imported: it makes pytest show the values of a failed assert in these modules, as it does in tests.
 pytest.register_assert_rewrite(
-    *(f"shopbot.testing.contract_{name}" for name in ("base", "events", "messages", "orders", "requests"))
+    *(f"shopbot.testing.contract_{name}" for name in ("base", "events", "messages", "orders", "polls", "requests"))
 )
 
 # ruff: noqa: E402 - see above
@@ -50,6 +50,7 @@ from shopbot.testing.contract_orders import (
     StepContract,
     an_event,
 )
+from shopbot.testing.contract_polls import PollerContract, changed_order
 from shopbot.testing.contract_requests import VerifierContract
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "FiltersContract",
     "ObserverContract",
     "PluginContract",
+    "PollerContract",
     "RecordingLog",
     "ResolverContract",
     "Running",
@@ -70,4 +72,5 @@ __all__ = [
     "a_finished_run",
     "a_message",
     "an_event",
+    "changed_order",
 ]

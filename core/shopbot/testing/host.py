@@ -29,6 +29,7 @@ from structlog.testing import LogCapture
 from shopbot.host.blueprint import load_blueprint
 from shopbot.host.service import serving
 from shopbot.host.shop_host import Role, ShopHost
+from shopbot.metrics import Metrics
 from shopbot.model.shared_keys import SharedKeys
 from shopbot.store.connection import connect
 from shopbot.store.embedded import EmbeddedServer
@@ -174,7 +175,8 @@ async def shop_under_test(
             await asyncio.to_thread(server.start)
             stack.push_async_callback(asyncio.to_thread, server.stop)
             store_url = server.url
-        host = ShopHost(blueprint, store_url=store_url, clock=clock)
+        metrics = Metrics()
+        host = ShopHost(blueprint, store_url=store_url, clock=clock, metrics=metrics)
         listener = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
         listener.bind(("127.0.0.1", 0))
         web = blueprint.settings.web
@@ -182,6 +184,7 @@ async def shop_under_test(
             serving(
                 [host],
                 listener,
+                metrics=metrics,
                 role=Role.ALL,
                 max_body_bytes=web.max_body_bytes,
                 request_time_limit_seconds=web.request_time_limit.total_seconds(),

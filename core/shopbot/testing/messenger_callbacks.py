@@ -187,7 +187,8 @@ class WebhookSender:
 async def _post_once(client: httpx.AsyncClient, url: str, body: bytes, headers: dict[str, str]) -> int | None:
     try:
         response = await client.post(url, content=body, headers=headers)
-    except httpx.TransportError:
+    except (httpx.TransportError, AttributeError):
+        # The latter: anyio on uvloop, where a connection is reset while it is being made.
         return None
     return response.status_code
 

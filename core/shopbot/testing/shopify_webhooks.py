@@ -177,6 +177,7 @@ class OrderWebhooks:
 async def _post(client: httpx.AsyncClient, url: str, delivery: OrderDelivery) -> int | None:
     try:
         response = await client.post(url, content=delivery.body, headers=delivery.headers)
-    except httpx.TransportError:
+    except (httpx.TransportError, AttributeError):
+        # The latter: anyio on uvloop, where a connection is reset while it is being made.
         return None
     return response.status_code

@@ -2,7 +2,8 @@
 
 import math
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -10,13 +11,18 @@ from sanic import HTTPResponse, Request, Sanic
 from sanic.exceptions import SanicException
 from sanic.response import json
 
+from shopbot.metrics import OTHER, Metrics
 from shopbot.web.body import TimedRequest
-from shopbot.web.health import Check, Health
+from shopbot.web.health import Check, Health, Warnings
 from shopbot.web.messenger import MessengerTarget, MessengerWebhooks
+from shopbot.web.metrics import MeteredShop, MetricsPage, Timed
 from shopbot.web.shopify import ShopifyWebhooks, WebhookTarget
 
 _HEADERS_TIME_LIMIT_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 75
+
+SHOPIFY_ROUTE = "/webhooks/shopify"
+MESSENGER_ROUTE = "/webhooks/messenger"
 
 
 class Target(WebhookTarget, MessengerTarget, Protocol):
@@ -27,13 +33,17 @@ def create_app(
     *,
     shops: Mapping[str, Target],
     checks: Mapping[str, Check],
+    warnings: Mapping[str, Warnings],
+    metered: Sequence[MeteredShop],
+    metrics: Metrics,
     max_body_bytes: int,
     request_time_limit_seconds: float,
     webhooks: bool = True,
 ) -> Sanic:  # type: ignore[type-arg]
     """Make the application; starting and stopping what stands behind it is the host's business.
 
-    webhooks: False for a process that only works (`--role worker`): it answers health checks alone.
+    metered: the shops whose numbers `/metrics` shows besides what the processes count in *metrics*.
+    webhooks: False for a process that only works (`--role worker`): it answers health checks and scrapes alone.
     """
     # The name is unique because Sanic keeps a registry of names for the whole process.
     app = Sanic(
@@ -51,21 +61,30 @@ def create_app(
     app.config.ACCESS_LOG = False
     app.config.FALLBACK_ERROR_FORMAT = "json"
     app.config.MOTD = False
-    health = Health(checks)
+    health = Health(checks, warnings)
     app.add_route(health.alive, "/healthz", methods=["GET"], name="healthz")
     app.add_route(health.ready, "/readyz", methods=["GET"], name="readyz")
+    app.add_route(MetricsPage(metrics, metered), "/metrics", methods=["GET"], name="metrics")
     if webhooks:
-        app.add_route(ShopifyWebhooks(shops), "/webhooks/shopify", methods=["POST"], name="shopify")
+        shopify = Timed(ShopifyWebhooks(shops), metrics, SHOPIFY_ROUTE)
+        app.add_route(shopify, SHOPIFY_ROUTE, methods=["POST"], name="shopify")
         messenger = MessengerWebhooks(list(shops.values()))
-        app.add_route(messenger.handshake, "/webhooks/messenger", methods=["GET"], name="messenger_handshake")
-        app.add_route(messenger.receive, "/webhooks/messenger", methods=["POST"], name="messenger")
-    app.error_handler.add(Exception, _answer_error)
+        for name, handler, method in (
+            ("messenger_handshake", messenger.handshake, "GET"),
+            ("messenger", messenger.receive, "POST"),
+        ):
+            timed = Timed(handler, metrics, MESSENGER_ROUTE)
+            app.add_route(timed, MESSENGER_ROUTE, methods=[method], name=name)
+    app.error_handler.add(Exception, partial(_answer_error, metrics))
     return app
 
 
-def _answer_error(request: Request, exception: Exception) -> HTTPResponse:
+def _answer_error(metrics: Metrics, request: Request, exception: Exception) -> HTTPResponse:
     """Answer in JSON without a traceback; what is not the client's fault is logged."""
     if isinstance(exception, SanicException):
+        if 400 <= exception.status_code < 500:  # noqa: PLR2004 - the client's faults
+            route = request.path if request.path in (SHOPIFY_ROUTE, MESSENGER_ROUTE) else OTHER
+            metrics.rejected(route, exception.status_code)
         return json({"error": str(exception)}, status=exception.status_code, headers=exception.headers)
     structlog.get_logger("shopbot.web").error(
         "request_failed", path=request.path, error=repr(exception), exc_info=exception

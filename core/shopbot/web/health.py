@@ -1,6 +1,6 @@
 """`GET /healthz` (the process answers) and `GET /readyz` (it is fit for work)."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from sanic import Request
 from sanic.response import HTTPResponse, json
@@ -8,26 +8,32 @@ from sanic.response import HTTPResponse, json
 Check = Callable[[], Awaitable[str | None]]
 """Gives None when all is well, else what is wrong, for an operator."""
 
+Warnings = Callable[[], Sequence[str]]
+"""Gives what an operator should know although the host is fit for work."""
+
 
 class Health:
     """The handlers of the two health routes."""
 
-    def __init__(self, checks: Mapping[str, Check]) -> None:
-        """Answer /readyz by these checks, by name."""
+    def __init__(self, checks: Mapping[str, Check], warnings: Mapping[str, Warnings]) -> None:
+        """Answer /readyz by these checks and with these warnings, each by name."""
         self._checks = checks
+        self._warnings = warnings
 
     async def alive(self, _request: Request) -> HTTPResponse:
         """Answer 200 while the event loop turns."""
         return json({"status": "alive"})
 
     async def ready(self, _request: Request) -> HTTPResponse:
-        """Answer 200 when every check passes, else 503; the body names each."""
+        """Answer 200 when every check passes, else 503; the body names each, and what to be warned of."""
         results = {name: await check() for name, check in self._checks.items()}
         fit = all(problem is None for problem in results.values())
+        warnings = {name: list(texts) for name, give in self._warnings.items() if (texts := give())}
         return json(
             {
                 "status": "ready" if fit else "not ready",
                 "checks": {name: problem or "ok" for name, problem in results.items()},
+                "warnings": warnings,
             },
             status=200 if fit else 503,
         )

@@ -83,10 +83,19 @@ class MessengerWebhooks:
             takings.append(self._keep_unreadable(request.body, now))
         try:
             await asyncio.gather(*takings)
+        except asyncio.CancelledError:
+            self._missed()  # the client has left, or the time for an answer is up
+            raise
         except (StoreError, RedisError, OSError) as failure:
+            self._missed()
             self._log.error("event_not_stored", route="messenger", error=str(failure))
             return text("The events could not be stored. Please send them again.", status=503)
         return empty(status=200)
+
+    def _missed(self) -> None:
+        """Meta repeats what was not answered 200, but not for ever: an echo may never come."""
+        for shop in self._shops:
+            shop.echoes.missed()
 
     def _verify(self, request: Request) -> None:
         """Ask every shop's verifiers: one app may serve the Pages of several shops."""
@@ -123,8 +132,7 @@ class MessengerWebhooks:
         parts = read_metadata(metadata) if isinstance(metadata, str) else None
         if parts is None or not isinstance(message_id, str):
             return  # written by a person, or by another app
-        sent_at = _moment(item.get("timestamp")) or now
-        if await shop.echoes.arrived(*parts, message_id, now, sent_at):
+        if await shop.echoes.arrived(*parts, message_id, now):
             self._log.info("doubt_settled_by_echo", claim=parts[0])
 
     async def _keep_unreadable(self, body: bytes, now: datetime) -> None:

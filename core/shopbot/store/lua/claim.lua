@@ -21,7 +21,7 @@ if KEYS[2] ~= KEYS[1] then
   while first ~= ARGV[1] do
     local status = redis.call('HGET', ARGV[8] .. first, 'status')
     if redis.call('EXISTS', ARGV[8] .. first) == 1 and
-        status ~= 'done' and status ~= 'skipped' and status ~= 'failed' then
+        status ~= 'done' and status ~= 'skipped' and status ~= 'failed' and status ~= 'purged' then
       return {'behind', first, '', '', ARGV[3], ARGV[3]}
     end
     redis.call('ZREM', KEYS[2], first)

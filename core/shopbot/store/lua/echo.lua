@@ -1,14 +1,18 @@
 -- Takes in the echo of a message: it settles a send whose answer never came, and shows that echoes arrive.
--- KEYS: claim, held, dead, inbox, echoes.
--- ARGV: token, message id, now ms, when the platform says the message was sent in ms.
+-- KEYS: claim, held, dead, inbox, echoes, sent messages without an echo.
+-- ARGV: token, message id, now ms, 1 when echoes may have been lost before this one.
 -- Returns 1 when it settled a send in doubt, else 0.
-local last = redis.call('HGET', KEYS[5], 'last_sent_ms')
-if not last or tonumber(last) < tonumber(ARGV[4]) then
-  redis.call('HSET', KEYS[5], 'last_sent_ms', ARGV[4])
+if ARGV[4] == '1' then
+  redis.call('HSET', KEYS[5], 'listening_ms', ARGV[3])
 end
-local claim = redis.call('HMGET', KEYS[1], 'token', 'state', 'event')
+local claim = redis.call('HMGET', KEYS[1], 'token', 'state', 'event', 'claimed_ms')
 if claim[1] ~= ARGV[1] then
   return 0
+end
+redis.call('ZREM', KEYS[6], ARGV[1])
+local last = redis.call('HGET', KEYS[5], 'last_claimed_ms')
+if not last or tonumber(last) < tonumber(claim[4]) or tonumber(last) > tonumber(ARGV[3]) then
+  redis.call('HSET', KEYS[5], 'last_claimed_ms', claim[4])
 end
 redis.call('HSET', KEYS[1], 'echo_ms', ARGV[3])
 if claim[2] == 'sent' then

@@ -1,0 +1,30 @@
+"""Reads single values out of what a platform sent: whatever has the wrong form counts as missing."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_DIGITS_OF_64_BITS = 20
+
+
+def read_integer(value: object) -> int | None:
+    """Give a whole number, written as such or as text of ASCII digits; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _DIGITS_OF_64_BITS:
+        return int(value)
+    return None
+
+
+def read_text(value: object) -> str | None:
+    """Give a text that is not empty; None for anything else."""
+    # JSON can escape half a surrogate pair, which no store and no message takes.
+    return value.encode(errors="replace").decode() if isinstance(value, str) and value else None
+
+
+def read_mappings(value: object) -> Sequence[Mapping[str, Any]]:
+    """Give the mappings in a list; empty for what is no list."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return ()
+    return [item for item in value if isinstance(item, Mapping)]

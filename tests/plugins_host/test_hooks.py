@@ -1,0 +1,384 @@
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import pytest
+
+from shopbot.discovery import PluginError
+from shopbot.hookspecs import HookSpecs
+from shopbot.plugin import (
+    CartResult,
+    Event,
+    InboundRequest,
+    Order,
+    Origin,
+    OutboundMessage,
+    Outcome,
+    PolledOrder,
+    Receipt,
+    Rejected,
+    Resolution,
+    Run,
+    Trust,
+    Verified,
+    hookimpl,
+)
+from support.hook_plugins import FOUND, MESSAGE, ORDER, PSID, REQUEST, RUN, SINCE, LifeCycle, context_of, entries
+from support.store_parts import an_event
+
+# --- one test per hook -----------------------------------------------------------------------------------------------
+
+
+def test_hook_verify_request() -> None:
+    class Indifferent:
+        @hookimpl
+        def verify_request(self) -> None:
+            return None
+
+    class Vouching:
+        @hookimpl
+        def verify_request(self, request: InboundRequest) -> Verified:
+            return Verified(request.route, secret_index=1)
+
+    class Refusing:
+        @hookimpl
+        def verify_request(self, request: InboundRequest) -> Verified:
+            raise Rejected(401, "the signature is wrong")
+
+    assert entries("verify", Indifferent(), Vouching(), Refusing()).verify(REQUEST) == Verified(Origin.SHOPIFY, 1)
+    with pytest.raises(Rejected, match="signature") as refused:
+        entries("verify", Refusing(), Vouching()).verify(REQUEST)
+    assert refused.value.status == 401
+    with pytest.raises(Rejected, match="no verifier is configured for shopify requests") as unasked:
+        entries("verify", Indifferent()).verify(REQUEST)
+    assert unasked.value.status == 403
+
+
+async def test_hook_resolve_psid() -> None:
+    class Knowing:
+        @hookimpl
+        async def resolve_psid(self, order: Order) -> Resolution | None:
+            return FOUND if order.id == ORDER.id else None
+
+    (resolver,) = entries("resolvers", Knowing()).resolvers
+
+    assert await resolver(ORDER) == FOUND
+    assert await resolver(Order(id=2)) is None
+
+
+async def test_hook_clear_cart() -> None:
+    class Cart:
+        @hookimpl
+        async def clear_cart(self, psid: str, order: Order) -> CartResult:
+            return CartResult.CLEARED if (psid, order) == (PSID, ORDER) else CartResult.ALREADY_EMPTY
+
+    (cart,) = entries("carts", Cart()).carts
+
+    assert await cart(PSID, ORDER) is CartResult.CLEARED
+
+
+async def test_hook_send_message() -> None:
+    class Sender:
+        @hookimpl
+        async def send_message(self, message: OutboundMessage) -> Receipt:
+            return Receipt(message_id=message.claim)
+
+    (sender,) = entries("senders", Sender()).senders
+
+    assert await sender(MESSAGE) == Receipt(message_id=MESSAGE.claim)
+
+
+async def test_hook_poll_orders() -> None:
+    polled = PolledOrder(order_id=1, updated_at=SINCE, body=b"{}")
+
+    class Poller:
+        @hookimpl
+        async def poll_orders(self, since: datetime) -> AsyncGenerator[PolledOrder, None]:
+            if since == SINCE:
+                yield polled
+
+    (poller,) = entries("pollers", Poller()).pollers
+
+    assert [order async for order in poller(SINCE)] == [polled]
+
+
+async def test_hook_run_step() -> None:
+    class Step:
+        @hookimpl
+        async def run_step(self, event: Event, run: Run) -> Outcome:
+            return Outcome.done(f"{event.topic} {run.attempt}")
+
+    steps = entries("plugins", Step()).steps
+
+    assert list(steps) == ["step"]
+    assert await steps["step"](an_event(), RUN) == Outcome.done("orders/paid 1")
+
+
+def test_hook_template_filters() -> None:
+    class Shouting:
+        @hookimpl
+        def template_filters(self) -> Mapping[str, Callable[..., object]]:
+            return {"shout": str.upper}
+
+    class Whispering:
+        @hookimpl
+        def template_filters(self) -> Mapping[str, Callable[..., object]]:
+            return {"whisper": str.lower}
+
+    assert entries("plugins", Shouting(), Whispering()).filters() == {"shout": str.upper, "whisper": str.lower}
+    with pytest.raises(PluginError, match=r"plugins\[1\]:shouting: another plugin already brings the filter 'shout'"):
+        entries("plugins", Shouting(), Shouting()).filters()
+
+
+async def test_hook_event_finished() -> None:
+    seen: list[tuple[str, int]] = []
+
+    class Observer:
+        @hookimpl
+        async def event_finished(self, event: Event, run: Run) -> None:
+            seen.append((event.id, run.attempt))
+
+    for observer in entries("plugins", Observer()).observers:
+        await observer(an_event(), RUN)
+
+    assert seen == [("webhook:1", 1)]
+
+
+async def test_hook_start() -> None:
+    lines: list[str] = []
+    hooks = entries("plugins", LifeCycle("a", lines), LifeCycle("b", lines))
+
+    await hooks.start(context_of)
+
+    assert lines == ["start a in acme.myshopify.com", "start b in acme.myshopify.com"]
+
+
+async def test_hook_stop() -> None:
+    lines: list[str] = []
+    hooks = entries("plugins", LifeCycle("a", lines), LifeCycle("b", lines))
+    await hooks.start(context_of)
+    lines.clear()
+
+    await hooks.stop()
+    await hooks.stop()
+
+    assert lines == ["stop b", "stop a"]
+
+
+def test_every_hook_has_a_test_of_its_own() -> None:
+    hooks = [name for name in vars(HookSpecs) if not name.startswith("_")]
+
+    assert [name for name in hooks if f"test_hook_{name}" not in globals()] == []
+
+
+# --- the contract is checked before anything runs --------------------------------------------------------------------
+
+
+def complaint(section: str, *plugins: object) -> str:
+    with pytest.raises(PluginError) as error:
+        entries(section, *plugins)
+    return str(error.value)
+
+
+def test_a_misspelled_hook_is_an_error_with_a_suggestion() -> None:
+    class Plugin:
+        @hookimpl
+        async def resolve_pisd(self, order: Order) -> None: ...
+
+    assert complaint("resolvers", Plugin()) == (
+        "resolvers[0]:plugin: unknown hook 'resolve_pisd'; did you mean 'resolve_psid'?"
+    )
+
+
+def test_a_hook_that_resembles_none_is_an_error_that_lists_them_all() -> None:
+    class Plugin:
+        @hookimpl
+        async def brew_coffee(self) -> None: ...
+
+    text = complaint("plugins", Plugin())
+
+    assert text.startswith("plugins[0]:plugin: unknown hook 'brew_coffee'; hooks are: verify_request, resolve_psid, ")
+    assert all(name in text for name in vars(HookSpecs) if not name.startswith("_"))
+
+
+def test_an_argument_that_the_hook_does_not_have_is_an_error_that_names_it() -> None:
+    class Plugin:
+        @hookimpl
+        async def resolve_psid(self, ordre: Order) -> None: ...
+
+    assert complaint("resolvers", Plugin()) == (
+        "resolvers[0]:plugin: Argument(s) {'ordre'} are declared in the hookimpl but can not be found in the hookspec"
+    )
+
+
+def test_the_plugin_at_fault_is_named_and_not_the_one_before_it() -> None:
+    class Fine:
+        @hookimpl
+        async def resolve_psid(self, order: Order) -> None: ...
+
+    class Broken:
+        @hookimpl
+        async def resolve_psid(self, order: Order) -> None: ...
+
+        @hookimpl
+        async def event_finishd(self) -> None: ...
+
+    assert complaint("resolvers", Fine(), Broken()) == (
+        "resolvers[1]:broken: unknown hook 'event_finishd'; did you mean 'event_finished'?"
+    )
+
+
+class PlainResolver:
+    @hookimpl
+    def resolve_psid(self, order: Order) -> None: ...
+
+
+class AwaitedVerifier:
+    @hookimpl
+    async def verify_request(self, request: InboundRequest) -> None: ...
+
+
+class AwaitedFilters:
+    @hookimpl
+    async def template_filters(self) -> None: ...
+
+
+class PollerWithoutYield:
+    @hookimpl
+    async def poll_orders(self, since: datetime) -> None: ...
+
+
+class ResolverWithYield:
+    @hookimpl
+    async def resolve_psid(self, order: Order) -> AsyncGenerator[Resolution, None]:
+        yield FOUND
+
+
+@pytest.mark.parametrize(
+    ("section", "plugin", "text"),
+    [
+        ("resolvers", PlainResolver(), "resolvers[0]:plainresolver: resolve_psid must be `async def`"),
+        ("verify", AwaitedVerifier(), "verify[0]:awaitedverifier: verify_request must be `def`"),
+        (
+            "pollers",
+            PollerWithoutYield(),
+            "pollers[0]:pollerwithoutyield: poll_orders must be `async def` with `yield`",
+        ),
+        ("resolvers", ResolverWithYield(), "resolvers[0]:resolverwithyield: resolve_psid must be `async def`"),
+    ],
+)
+def test_a_hook_of_the_wrong_kind_of_function_is_an_error(section: str, plugin: object, text: str) -> None:
+    assert complaint(section, plugin) == text
+
+
+def test_filters_of_the_wrong_kind_of_function_are_an_error() -> None:
+    with pytest.raises(PluginError, match=r"plugins\[0\]:awaitedfilters: template_filters must be `def`"):
+        entries("plugins", AwaitedFilters()).filters()
+
+
+@pytest.mark.parametrize(
+    ("section", "hook"),
+    [
+        ("verify", "verify_request"),
+        ("resolvers", "resolve_psid"),
+        ("carts", "clear_cart"),
+        ("senders", "send_message"),
+        ("pollers", "poll_orders"),
+    ],
+)
+def test_a_plugin_in_a_list_whose_hook_it_lacks_is_an_error(section: str, hook: str) -> None:
+    assert complaint(section, LifeCycle("a", [])) == (
+        f"{section}[0]:lifecycle: 'lifecycle' has no {hook} hook and cannot stand under `{section}:`"
+    )
+
+
+def test_a_plugin_is_asked_only_for_the_list_that_it_stands_in() -> None:
+    """A plugin may have several hooks; its place in shopbot.yaml says which of them the merchant wants."""
+
+    class Both:
+        @hookimpl
+        async def resolve_psid(self, order: Order) -> None: ...
+
+        @hookimpl
+        async def send_message(self, message: OutboundMessage) -> None: ...
+
+    hooks = entries("resolvers", Both())
+
+    assert (len(hooks.resolvers), len(hooks.senders)) == (1, 0)
+
+
+# --- order, arguments, several instances -----------------------------------------------------------------------------
+
+
+class Named:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @hookimpl
+    async def resolve_psid(self) -> Resolution:
+        return Resolution(psid=self.name, trust=Trust.ANY)
+
+
+async def test_plugins_are_asked_in_the_order_of_the_yaml() -> None:
+    hooks = entries("resolvers", *(Named(name) for name in "31524"))
+
+    assert [(await resolver(ORDER)).psid for resolver in hooks.resolvers] == list("31524")  # type: ignore[union-attr]
+
+
+async def test_the_same_plugin_stands_twice_with_different_settings() -> None:
+    hooks = entries("resolvers", Named("1"), Named("2"))
+
+    assert [resolver.place for resolver in hooks.resolvers] == ["resolvers[0]:named", "resolvers[1]:named"]
+    assert hooks.places == ["resolvers[0]:named", "resolvers[1]:named"]
+
+
+async def test_a_plugin_may_be_a_dataclass_and_stand_twice_with_equal_settings() -> None:
+    """A dataclass that compares by value has no hash, and two of them are equal."""
+
+    @dataclass
+    class Plain:
+        psid: str
+
+        @hookimpl
+        async def resolve_psid(self, order: Order) -> Resolution:
+            return Resolution(psid=self.psid, trust=Trust.ANY)
+
+    hooks = entries("resolvers", Plain("1"), Plain("1"))
+
+    assert [(await resolver(ORDER)) for resolver in hooks.resolvers] == [Resolution(psid="1", trust=Trust.ANY)] * 2
+
+
+class Backwards:
+    @hookimpl
+    async def clear_cart(self, order: Order, psid: str) -> CartResult:
+        return CartResult.CLEARED if (psid, order) == (PSID, ORDER) else CartResult.KEPT
+
+
+class OnlyThePsid:
+    @hookimpl
+    async def clear_cart(self, psid: str) -> CartResult:
+        return CartResult.CLEARED if psid == PSID else CartResult.KEPT
+
+
+class NoArguments:
+    @hookimpl
+    async def clear_cart(self) -> CartResult:
+        return CartResult.CLEARED
+
+
+@pytest.mark.parametrize("plugin", [Backwards(), OnlyThePsid(), NoArguments()])
+async def test_a_plugin_takes_any_subset_of_the_arguments_by_name(plugin: object) -> None:
+    (cart,) = entries("carts", plugin).carts
+
+    assert await cart(PSID, ORDER) is CartResult.CLEARED
+
+
+async def test_hooks_that_a_plugin_inherits_are_its_own() -> None:
+    class Child(Named):
+        pass
+
+    (resolver,) = entries("resolvers", Child("7")).resolvers
+
+    assert await resolver(ORDER) == Resolution(psid="7", trust=Trust.ANY)
