@@ -27,9 +27,10 @@ from shopbot.model.cart import CartResult
 from shopbot.model.checkout import Checkout, CheckoutLine, CheckoutRequest, ShortLine
 from shopbot.model.event import Event, Source
 from shopbot.model.failures import ChannelDown, InDoubt, OutOfStock, Refused, Rejected, Retry
-from shopbot.model.message import Delivery, OutboundMessage, Receipt, UtilityTemplate
+from shopbot.model.fulfillment import Fulfillment
+from shopbot.model.message import Delivery, OutboundMessage, QuickReply, Receipt, UtilityTemplate
 from shopbot.model.money import Money
-from shopbot.model.order import Attribute, Customer, Fulfillment, LineItem, Order, UnreadableOrderError
+from shopbot.model.order import Attribute, Customer, LineItem, Order, UnreadableOrderError
 from shopbot.model.outcome import JournalEntry, Outcome, Status
 from shopbot.model.polled import PolledOrder
 from shopbot.model.psid import Resolution, Trust, is_psid, mask
@@ -66,6 +67,7 @@ __all__ = [
     "PluginConfig",
     "PolledOrder",
     "PositiveDuration",
+    "QuickReply",
     "Reason",
     "Receipt",
     "Refused",

@@ -21,6 +21,8 @@ _READ_WAIT_SECONDS = 0.25
 """A host that stops waits no longer than this for its last read."""
 _PROMOTE_EVERY_SECONDS = 0.5
 _SHUTDOWN_LOOK_SECONDS = 0.1
+_MOST_DEATHS = 5
+"""An event that was in hand when so many processes ended is not tried again: it would end the next one, too."""
 _PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 """Waits while the store is away, the last one over and over."""
 
@@ -54,6 +56,8 @@ class Worker:
         self._metrics = metrics or ShopMetrics(Metrics(), "")
         self._free = asyncio.Semaphore(concurrency)
         self._in_hand: dict[str, asyncio.Task[None]] = {}
+        self._suspects: set[str] = set()
+        """Those in hand that were so when processes ended, more than once."""
         self._let_go = asyncio.Event()
         self._stopping = asyncio.Event()
         self._log = structlog.get_logger("shopbot.worker")
@@ -101,6 +105,8 @@ class Worker:
     def _begin(self, tasks: asyncio.TaskGroup, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
             if delivery.stream_id not in self._in_hand:
+                if delivery.deaths > 1:
+                    self._suspects.add(delivery.stream_id)
                 name = f"event {delivery.event.id}"
                 self._in_hand[delivery.stream_id] = tasks.create_task(self._work(delivery), name=name)
 
@@ -115,19 +121,26 @@ class Worker:
                         return  # the store is away and the host ends: the event stays pending, for the next run
             finally:
                 del self._in_hand[delivery.stream_id]
+                self._suspects.discard(delivery.stream_id)
                 self._let_go.set()
 
     async def _attempt(self, delivery: Delivery, failures: int) -> bool:
         try:
             try:
-                attempt, settlement = await self._engine.process(delivery)
+                if delivery.deaths < _MOST_DEATHS:
+                    attempt, settlement = await self._engine.process(delivery)
+                else:
+                    self._log.error("event_ends_processes", event_id=delivery.event.id, topic=delivery.event.topic)
+                    attempt, settlement = self._give_up(delivery, f"{delivery.deaths} processes have ended over it")
                 settled = await self._queue.settle(delivery, settlement, self._clock())
             except Exception as error:
                 if is_away(error):
                     raise
                 # A fault of the host itself. The event must neither vanish nor stop the others.
                 self._log.exception("event_processing_failed", event_id=delivery.event.id, topic=delivery.event.topic)
-                attempt, settlement = self._fault(delivery, error)
+                # Not the error's text: it may quote the order.
+                what = f"{type(error).__name__} in shopbot itself; the log has the traceback"
+                attempt, settlement = self._give_up(delivery, what)
                 settled = await self._queue.settle(delivery, settlement, self._clock())
         except (RedisError, OSError) as error:
             await self._pause(failures, error)
@@ -173,10 +186,11 @@ class Worker:
     async def _take_over(self, tasks: asyncio.TaskGroup) -> None:
         room = self._concurrency - len(self._in_hand)
         if room > 0 and not self._stopping.is_set():
-            deliveries = await self._queue.take_over(room)
+            deliveries = await self._queue.take_over(room, suspects=0 if self._suspects else 1)
             if deliveries:
                 self._log.warning("events_taken_over", count=len(deliveries))
             self._begin(tasks, deliveries)
+        self._begin(tasks, await self._queue.lost(self._in_hand.keys()))
 
     async def _promote(self) -> None:
         """Bring back what is due, and what waited for a channel that is open again."""
@@ -214,13 +228,11 @@ class Worker:
         self._log.warning("store_away", error=str(error))
         await asyncio.sleep(_PAUSES_SECONDS[min(failures, len(_PAUSES_SECONDS) - 1)])
 
-    def _fault(self, delivery: Delivery, error: Exception) -> tuple[Attempt, Settlement]:
+    def _give_up(self, delivery: Delivery, detail: str) -> tuple[Attempt, Settlement]:
         """Make a dead letter of an event that the host itself stumbles over."""
         attempt = Attempt(
             event=delivery.event, number=delivery.attempts + 1, earlier=delivery.journal, clock=self._clock
         )
-        # Not the error's text: it may quote the order.
-        detail = f"{type(error).__name__} in shopbot itself; the log has the traceback"
         attempt.note("", "", Outcome.failed(Reason.WEBHOOK_PROCESSING_ERROR, detail))
         return attempt, Settlement(
             disposition=Disposition.DEAD,

@@ -7,7 +7,8 @@
 Looks for `checkout_token_lookup:{token}` in the store, with the order's checkout token, its cart token (whole, and
 without what follows `?`), then the values of `query_parameters` in its landing site. The entry is the shop's own
 record, so its PSID needs nobody else's word. A landing site can be edited by the buyer, but a token that the shop noted
-is one that it gave out; those of fewer than 16 characters are not looked up, because they can be guessed.
+is one that it gave out; those of fewer than 16 characters are not looked up, because they can be guessed. A link that
+shopbot's checkout API made serves one order, also by this way.
 
 Nothing is caught: when the store is away its exception goes to the host, which asks again later.
 """
@@ -73,7 +74,7 @@ class Plugin:
                 continue
             psid = found.decode("utf-8", "replace").strip()
             if is_psid(psid):
-                return Resolution(psid=psid, trust=Trust.ANY)
+                return Resolution(psid=psid, trust=Trust.ANY, token=token)
             self._log.warning("token_lookup_is_no_psid", order_id=order.id, token_from=origin)
         return None
 

@@ -62,7 +62,7 @@ class TestTokenLookup(ResolverContract):
         ],
     )
     async def test_the_shops_own_record_needs_nobody_elses_word(self, order: Mapping[str, Any]) -> None:
-        assert await self.of({TOKEN: PSID}, **order) == Resolution(psid=PSID, trust=Trust.ANY)
+        assert await self.of({TOKEN: PSID}, **order) == Resolution(psid=PSID, trust=Trust.ANY, token=TOKEN)
 
     async def test_a_cart_token_may_be_noted_whole(self) -> None:
         assert await self.of({f"{TOKEN}?key=9f2c": PSID}, cart_token=f"{TOKEN}?key=9f2c") is not None

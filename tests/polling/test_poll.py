@@ -117,6 +117,7 @@ class TestCatchingUp:
             process.plugin.say(*seen, fault)
             with pytest.raises((Retry, ChannelDown, PluginFailedError)):
                 await process.poll.run(process.lease.token, since=A_WHILE_AGO)
+            process.plugin.say()
             await process.poll.run(process.lease.token)
 
             assert await process.waiting() == ids(seen)

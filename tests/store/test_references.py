@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,11 @@ from typing import Any
 import pytest
 
 from shopbot.model.order import Order
+from shopbot.model.order_reference import OrderReference
+from shopbot.model.parcel import Parcel, ParcelStatus
 from shopbot.model.shared_keys import SharedKeys
-from shopbot.store.references import References
+from shopbot.store.references import MOST_INDEXED, References
+from support.store_parts import KEYS
 from support.stores import OpenStore, on_every_store, running_store
 
 TTL_SECONDS = 31_536_000.0
@@ -24,11 +28,18 @@ ORDER = Order(
 )
 REFERENCE = f"order_reference:{PSID}:{ORDER.id}"
 UNRESOLVED = f"order_reference:unresolved:{ORDER.id}"
+INDEX = KEYS.orders_of(PSID)
 MARK = f"order_confirmation:{PSID}:{ORDER.id}"
 
 
 def references_of(store: OpenStore) -> References:
-    return References(store.client, SharedKeys(), ttl_seconds=TTL_SECONDS)
+    return References(store.client, KEYS, SharedKeys(), ttl_seconds=TTL_SECONDS)
+
+
+def order(number: int) -> Order:
+    """Make an order; a higher number is a later one."""
+    created_at = datetime(2026, 11, 1, tzinfo=UTC) + timedelta(minutes=number)
+    return Order(id=number, name=f"#{number}", financial_status="paid", created_at=created_at)
 
 
 async def read(store: OpenStore, key: str) -> dict[str, Any]:
@@ -51,8 +62,15 @@ async def test_a_saved_order_is_found_by_its_shopper(kind: str, tmp_path: Path) 
             "confirmed_at": None,
             "psid": PSID,
             "financial_status": "paid",
+            "fulfillment_status": None,
+            "cancelled_at": None,
+            "updated_at": None,
+            "locale": None,
+            "status": "preparing",
+            "tracking": [],
+            "refunds": [],
         }
-        assert sorted(await store.client.keys("*")) == [REFERENCE.encode()]
+        assert sorted(await store.client.keys("*")) == [REFERENCE.encode(), INDEX.encode()]
 
 
 @on_every_store
@@ -64,7 +82,7 @@ async def test_an_order_without_a_shopper_is_kept_until_the_shopper_is_known(kin
 
         await references.save(ORDER, PSID)
 
-        assert sorted(await store.client.keys("*")) == [REFERENCE.encode()]
+        assert sorted(await store.client.keys("*")) == [REFERENCE.encode(), INDEX.encode()]
 
 
 @on_every_store
@@ -92,10 +110,11 @@ async def test_what_is_kept_lives_as_long_as_configured_from_the_last_change_on(
         assert TTL_SECONDS * 1000 - 60_000 < await store.client.pttl(UNRESOLVED) <= TTL_SECONDS * 1000
         await references.confirm(ORDER, PSID, "m_1", SENT_AT)
         await store.client.pexpire(REFERENCE, 1000)
+        await store.client.pexpire(INDEX, 1000)
 
         await references.save(ORDER, PSID)
 
-        for key in (REFERENCE, MARK):
+        for key in (REFERENCE, MARK, INDEX):
             assert TTL_SECONDS * 1000 - 60_000 < await store.client.pttl(key) <= TTL_SECONDS * 1000
 
 
@@ -128,7 +147,7 @@ async def test_what_others_wrote_under_the_key_is_replaced(kind: str, tmp_path: 
 async def test_an_order_that_is_saved_while_it_is_being_confirmed_stays_confirmed(kind: str, tmp_path: Path) -> None:
     """`orders/create` and `orders/paid` come at the same moment, and each saves the order."""
     async with running_store(kind, tmp_path) as store:
-        references = [References(store.another(), SharedKeys(), ttl_seconds=TTL_SECONDS) for _ in range(3)]
+        references = [References(store.another(), KEYS, SharedKeys(), ttl_seconds=TTL_SECONDS) for _ in range(3)]
         for number in range(40):
             order = ORDER.model_copy(update={"id": number})
             await asyncio.gather(
@@ -139,3 +158,86 @@ async def test_an_order_that_is_saved_while_it_is_being_confirmed_stays_confirme
 
             reference = await read(store, f"order_reference:{PSID}:{number}")
             assert reference["confirmed_at"] == (SENT_AT + timedelta(seconds=number)).isoformat()
+
+
+@on_every_store
+async def test_a_shoppers_orders_come_newest_first_whatever_order_they_were_saved_in(kind: str, tmp_path: Path) -> None:
+    async with running_store(kind, tmp_path) as store:
+        references = references_of(store)
+        for number in (3, 1, 4, 2):
+            await references.save(order(number), PSID)
+        await references.save(order(9), "42")
+
+        assert [found.order_id for found in await references.newest(PSID, 13)] == [4, 3, 2, 1]
+        assert [found.order_id for found in await references.newest(PSID, 2)] == [4, 3]
+        assert await references.newest("43", 13) == []
+
+
+@on_every_store
+async def test_an_order_whose_reference_is_gone_is_passed_over(kind: str, tmp_path: Path) -> None:
+    async with running_store(kind, tmp_path) as store:
+        references = references_of(store)
+        for number in range(1, 5):
+            await references.save(order(number), PSID)
+        await store.client.delete(f"order_reference:{PSID}:4", f"order_reference:{PSID}:2")
+
+        assert [found.order_id for found in await references.newest(PSID, 2)] == [3, 1]
+
+
+@on_every_store
+async def test_the_index_keeps_the_newest_orders_only(kind: str, tmp_path: Path) -> None:
+    async with running_store(kind, tmp_path) as store:
+        references = references_of(store)
+        for number in range(MOST_INDEXED + 3):
+            await references.save(order(number), PSID)
+
+        assert await store.client.zcard(INDEX) == MOST_INDEXED
+        assert [found.order_id for found in await references.newest(PSID, 1)] == [MOST_INDEXED + 2]
+
+
+@on_every_store
+async def test_an_order_is_found_by_its_own_shopper_only(kind: str, tmp_path: Path) -> None:
+    async with running_store(kind, tmp_path) as store:
+        references = references_of(store)
+        await references.save(ORDER, PSID)
+
+        found = await references.find(PSID, ORDER.id)
+        assert found is not None
+        assert found.number == "#1234"
+        assert await references.find("42", ORDER.id) is None
+        assert await references.find(PSID, 1) is None
+
+
+@on_every_store
+async def test_what_was_kept_while_the_shopper_was_unknown_goes_into_the_reference(kind: str, tmp_path: Path) -> None:
+    """A parcel may be on its way before the webhook comes that tells whose it is."""
+    parcel = Parcel(fulfillment_id=7, status=ParcelStatus.SHIPPED, company="DHL", number="0034")
+    async with running_store(kind, tmp_path) as store:
+        references = references_of(store)
+        await references.update(ORDER.id, None, lambda known: known.with_parcel(parcel, number="#1234"))
+        assert (await read(store, UNRESOLVED))["tracking"][0]["number"] == "0034"
+
+        await references.save(ORDER, PSID)
+
+        reference = await read(store, REFERENCE)
+        assert (reference["status"], reference["tracking"][0]["number"]) == ("shipped", "0034")
+        assert await store.client.exists(UNRESOLVED) == 0
+
+
+@on_every_store
+async def test_news_that_come_at_the_same_time_are_all_kept(kind: str, tmp_path: Path) -> None:
+    async with running_store(kind, tmp_path) as store:
+        references = [references_of(store) for _ in range(8)]
+
+        def shipped(number: int) -> Callable[[OrderReference], OrderReference]:
+            parcel = Parcel(fulfillment_id=number, status=ParcelStatus.SHIPPED)
+            return lambda known: known.with_parcel(parcel)
+
+        await asyncio.gather(
+            *(one.update(ORDER.id, PSID, shipped(number)) for number, one in enumerate(references)),
+            references_of(store).confirm(ORDER, PSID, "m_1", SENT_AT),
+        )
+
+        reference = await read(store, REFERENCE)
+        assert [entry["fulfillment_id"] for entry in reference["tracking"]] == [str(n) for n in range(8)]
+        assert reference["confirmed_at"] == SENT_AT.isoformat()

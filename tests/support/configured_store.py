@@ -48,8 +48,8 @@ class ConfiguredStore:
     @asynccontextmanager
     async def as_user(self, *rules: str) -> AsyncIterator[str]:
         """Make a user with everything but what the rules take away, and give the URL by which it logs in."""
-        await self.client.execute_command(
-            "ACL", "SETUSER", "limited", "reset", "on", ">pass", "~*", "&*", "+@all", *rules
+        await self.client.acl_setuser(
+            "limited", enabled=True, passwords=["+pass"], categories=["+@all"], commands=rules, keys=["*"]
         )
         yield f"unix://limited:pass@{quote(str(self.socket))}"
 

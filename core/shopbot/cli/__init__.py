@@ -3,7 +3,7 @@
 import typer
 
 from shopbot import __version__
-from shopbot.cli import check, dead, demo, plugins, run, schema
+from shopbot.cli import check, dead, demo, plugins, poll, run, schema
 
 
 def _version(value: bool) -> None:
@@ -35,6 +35,7 @@ def build() -> typer.Typer:
     app.command("check")(check.check)
     app.command("plugins")(plugins.plugins)
     app.command("schema")(schema.schema)
+    app.command("poll")(poll.poll)
     app.add_typer(dead.build(), name="dead")
     return app
 

@@ -24,7 +24,7 @@ def check(
 
     Example: shopbot check shopbot.yaml
     """
-    paths = configs or _DEFAULT
+    paths = list(dict.fromkeys(configs or _DEFAULT))
     problems = [problem for path in paths for problem in check_config(path, os.environ).problems]
     for problem in problems:
         typer.echo(_json(problem) if as_json else str(problem))

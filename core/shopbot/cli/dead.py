@@ -73,7 +73,11 @@ def ls(
         _print(letters)
 
 
-def show(event: str, as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+def show(
+    event: Annotated[str, typer.Argument(help="The event's id, as `shopbot dead ls` shows it.")],
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
     """Show one dead letter with its whole journal.
 
     Example: shopbot dead show webhook:b54557e4-bdd9-4b37-8a5f-bf7d70bcd043

@@ -68,6 +68,10 @@ _EXPLANATIONS = (
         templates=True,
     ),
     _Explanation(
+        r"expected the node content, but found '<stream end>'",
+        "the file ends here, and a '[' or '{{' is still open",
+    ),
+    _Explanation(
         r"expected the node content, but found '(?P<got>.+)'",
         "a value is missing in front of '{got}', or the text needs quotes",
         templates=True,

@@ -112,6 +112,9 @@ def _build(
         message = f"polled orders count as {POLLED_TOPIC}, and no rule listens to that: lost webhooks are not made good"
         problems.append(document.problem(document.position(("pollers",)), message, "warning"))
     problems += rules.message_problems(messages, calendar)
+    if settings.checkouts and not settings.checkout_tokens.keys:
+        message = "checkout links are signed: give `checkout_tokens: {keys: [{id: …, secret: …}]}`"
+        problems.append(document.problem(document.position(("checkouts",)), message))
     blueprint = Blueprint(
         settings=settings,
         hooks=hooks,

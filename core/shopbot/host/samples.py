@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from shopbot.model.event import Event, Source
+from shopbot.model.fulfillment import Fulfillment
 from shopbot.model.money import Money
-from shopbot.model.order import Customer, Fulfillment, LineItem, Order
+from shopbot.model.order import Customer, LineItem, Order
 from shopbot.plugin import Shop
 
 _ORDERED_AT = datetime(2026, 2, 5, 9, 30, tzinfo=UTC)

@@ -91,14 +91,14 @@ class ShopHost:
         self.echoes = Echoes(self._client, keys)
         self._channels = Channels(self._client, keys)
         self._gates = [Gate(_channel_name(sender.instance), self._channels, clock) for sender in self.hooks.senders]
-        self.page_ids = frozenset(
-            gate.name.removeprefix("messenger:") for gate in self._gates if gate.name.startswith("messenger:")
-        )
+        pages = [gate.name.removeprefix("messenger:") for gate in self._gates if gate.name.startswith("messenger:")]
+        self.page_ids = frozenset(pages)
         self._clock = clock
-        references = References(self._client, shared, ttl_seconds=order_ttl_seconds)
-        shoppers = Shoppers(self._client, keys, shared, remember_seconds=journal_ttl_seconds)
+        references = References(self._client, keys, shared, ttl_seconds=order_ttl_seconds)
+        shoppers = Shoppers(self._client, keys, shared, remember_seconds=order_ttl_seconds)
         conversations = Conversations(self._client, keys)
-        checkout = CheckoutParts(settings, self._client, shared, self.page_ids, clock)
+        checkout = CheckoutParts(settings, self.hooks, self._client, shared, pages, clock)
+        self.api = checkout.api
         dispatcher = Dispatcher(
             renderer=Renderer(blueprint.messages, blueprint.sandbox, blueprint.shop, blueprint.calendar),
             senders=list(zip(self.hooks.senders, self._gates, strict=True)),

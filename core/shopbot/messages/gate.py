@@ -12,10 +12,12 @@ from shopbot.model.outcome import Outcome
 from shopbot.model.reason import Reason
 from shopbot.store.channels import SENDS_PER_SECOND, Channels, ChannelState
 
-_LEASE = 16
-"""Sends asked for at a time: one question to the store serves as many messages."""
-_LEASE_SECONDS = 0.25
-"""A lease is good for no longer: a pause must reach every process at once."""
+_MOST_ASKED = 16
+"""Sends asked for at a time: one question to the store serves as many messages that wait."""
+_LATE_SECONDS = 0.02
+"""A granted moment that has passed by more is not used: what a process that was held up would make good all at once,
+would break the rate."""
+_USAGE_SLOWS_PERCENT = 80.0
 _LONGEST_WAIT_SECONDS = 5.0
 """Above this an event gives its place in the worker to others."""
 _DEFAULT_PAUSE_SECONDS = 60.0
@@ -33,35 +35,53 @@ class Gate:
         self._channels = channels
         self._clock = clock
         self._lock = asyncio.Lock()
+        self._waiting = 0
         self._granted = 0
-        self._lease_ends = 0.0
+        self._moment = 0.0
+        """When the next granted send may go, by the loop's clock."""
+        self._gap_seconds = 0.0
         self._probing = False
+        self._slowed = False
         self._log = structlog.get_logger("shopbot.messages")
 
     async def passage(self) -> Outcome | None:
         """Wait for this message's turn; gives None when it may go, else why it must wait elsewhere."""
-        waited_seconds = 0.0
-        async with self._lock:
-            while True:
-                now = asyncio.get_running_loop().time()
-                if self._granted > 0 and now < self._lease_ends:
-                    self._granted -= 1
-                    return None
-                answer = await self._channels.ask(self.name, _LEASE, self._clock())
-                if answer.state is ChannelState.DOWN:
-                    return Outcome.held(Reason.CHANNEL_DOWN, f"{self.name} is down")
-                if answer.state is ChannelState.PAUSED:
-                    return Outcome.held(Reason.CHANNEL_PAUSED, f"{self.name} is paused")
-                if answer.state is ChannelState.PROBE:
-                    self._probing = True
-                    return None
-                self._granted, self._lease_ends = answer.granted, now + _LEASE_SECONDS
-                if answer.granted == 0:
-                    if waited_seconds > _LONGEST_WAIT_SECONDS:
-                        return Outcome.held(Reason.CHANNEL_PAUSED, f"{self.name} is slowed down")
-                    pause_seconds = max(answer.wait_seconds, 1 / SENDS_PER_SECOND)
-                    waited_seconds += pause_seconds
-                    await asyncio.sleep(pause_seconds)
+        self._waiting += 1
+        try:
+            async with self._lock:
+                answer = await self._take()
+        finally:
+            self._waiting -= 1
+        if isinstance(answer, Outcome):
+            return answer
+        await asyncio.sleep(max(0.0, answer - asyncio.get_running_loop().time()))
+        return None
+
+    async def _take(self) -> float | Outcome:
+        """Take the next moment at which a send may go, or say why there is none."""
+        clock, waited_seconds = asyncio.get_running_loop().time, 0.0
+        while True:
+            if self._granted > 0 and clock() - self._moment < _LATE_SECONDS:
+                moment = self._moment
+                self._granted -= 1
+                self._moment += self._gap_seconds
+                return moment
+            answer = await self._channels.ask(self.name, min(self._waiting, _MOST_ASKED), self._clock())
+            if answer.state is ChannelState.DOWN:
+                return Outcome.held(Reason.CHANNEL_DOWN, f"{self.name} is down")
+            if answer.state is ChannelState.PAUSED:
+                return Outcome.held(Reason.CHANNEL_PAUSED, f"{self.name} is paused")
+            if answer.state is ChannelState.PROBE:
+                self._probing = True
+                return clock()
+            self._granted, self._moment = answer.granted, clock() + answer.first_seconds
+            self._gap_seconds = answer.gap_seconds
+            if answer.granted == 0:
+                if waited_seconds > _LONGEST_WAIT_SECONDS:
+                    return Outcome.held(Reason.CHANNEL_PAUSED, f"{self.name} is slowed down")
+                pause_seconds = max(answer.wait_seconds, 1 / SENDS_PER_SECOND)
+                waited_seconds += pause_seconds
+                await asyncio.sleep(pause_seconds)
 
     async def worked(self, receipt: Receipt) -> None:
         """Take note of a send that got through."""
@@ -69,12 +89,15 @@ class Gate:
             self._probing = False
             await self._channels.works(self.name)
             self._log.warning("channel_up", channel=self.name)
-        if receipt.usage_percent is not None:
-            await self._channels.usage(self.name, receipt.usage_percent, self._clock())
+        percent = receipt.usage_percent
+        if percent is not None and (percent > _USAGE_SLOWS_PERCENT or self._slowed):
+            self._slowed = percent > _USAGE_SLOWS_PERCENT
+            await self._channels.usage(self.name, percent, self._clock())
 
     async def closed(self, failure: ChannelDown | Retry, place: str) -> Outcome:
         """Close the channel after a failure that concerns all messages; the operator is told once."""
         self._granted = 0
+        self._probing = False
         now = self._clock()
         if isinstance(failure, ChannelDown):
             if await self._channels.down(self.name, failure.reason, now):

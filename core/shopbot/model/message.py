@@ -31,6 +31,15 @@ class UtilityTemplate(Value):
     """Values of the body's placeholders, in order."""
 
 
+class QuickReply(Value):
+    """A button below a message that answers for the shopper, and is gone after the tap."""
+
+    title: str
+    """What it says."""
+    payload: str
+    """What comes back when it is tapped; the shopper does not see it."""
+
+
 class OutboundMessage(Value):
     """One message to one shopper, ready to send."""
 
@@ -44,6 +53,8 @@ class OutboundMessage(Value):
     template: UtilityTemplate | None = None
     """The utility template to use with UTILITY; None where the merchant has none."""
     order_id: int | None = None
+    quick_replies: tuple[QuickReply, ...] = ()
+    """Offered with the text; a utility template has none."""
 
 
 class Receipt(Value):

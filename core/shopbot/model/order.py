@@ -5,13 +5,14 @@ https://shopify.dev/docs/api/admin-rest/latest/resources/order. Every key but `i
 subscriptions with `include_fields`, protected customer data and draft orders all leave some out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from shopbot.model.base import Value
+from shopbot.model.fulfillment import Fulfillment
 from shopbot.model.money import Money
-from shopbot.model.payload import read_integer, read_mappings, read_text
+from shopbot.model.payload import read_integer, read_mappings, read_moment, read_state, read_text
 
 
 class UnreadableOrderError(ValueError):
@@ -42,16 +43,6 @@ class LineItem(Value):
     price: Money | None = None
     sku: str | None = None
     variant_id: int | None = None
-
-
-class Fulfillment(Value):
-    """One parcel, or one delivery of services."""
-
-    status: str | None = None
-    shipment_status: str | None = None
-    tracking_company: str | None = None
-    tracking_number: str | None = None
-    tracking_url: str | None = None
 
 
 class Order(Value):
@@ -126,38 +117,23 @@ class Order(Value):
             + read_attributes(payload.get("customAttributes"), "key"),
             landing_site=read_text(payload.get("landing_site")),
             source_name=read_text(payload.get("source_name")),
-            financial_status=_status(payload.get("financial_status")),
-            fulfillment_status=_status(payload.get("fulfillment_status")),
+            financial_status=read_state(payload.get("financial_status")),
+            fulfillment_status=read_state(payload.get("fulfillment_status")),
             email=read_text(payload.get("email")) or read_text(payload.get("contact_email")),
             phone=read_text(payload.get("phone")),
             customer=_customer(payload.get("customer")),
             customer_locale=read_text(payload.get("customer_locale")),
             total=_total(payload),
-            created_at=_moment(payload.get("created_at")),
-            processed_at=_moment(payload.get("processed_at")),
-            updated_at=_moment(payload.get("updated_at")),
+            created_at=read_moment(payload.get("created_at")),
+            processed_at=read_moment(payload.get("processed_at")),
+            updated_at=read_moment(payload.get("updated_at")),
             # A time that cannot be read still says that the order was cancelled: never confirm it.
-            cancelled_at=_moment(payload.get("cancelled_at"))
+            cancelled_at=read_moment(payload.get("cancelled_at"))
             or (datetime.fromtimestamp(0, UTC) if payload.get("cancelled_at") else None),
             test=payload.get("test") is True,
             line_items=tuple(_line(item, payload) for item in read_mappings(payload.get("line_items"))),
-            fulfillments=tuple(_fulfillment(item) for item in read_mappings(payload.get("fulfillments"))),
+            fulfillments=tuple(Fulfillment.from_payload(item) for item in read_mappings(payload.get("fulfillments"))),
         )
-
-
-def _status(value: object) -> str | None:
-    text = read_text(value)
-    return text.lower() if text else None
-
-
-def _moment(value: object) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def read_attributes(value: object, name_key: str) -> tuple[Attribute, ...]:
@@ -205,20 +181,4 @@ def _line(item: Mapping[str, Any], order: Mapping[str, Any]) -> LineItem:
         price=_presentment(item.get("price_set")) or Money.parse(item.get("price"), order.get("currency")),
         sku=read_text(item.get("sku")),
         variant_id=read_integer(item.get("variant_id")),
-    )
-
-
-def _first(value: object) -> str | None:
-    if isinstance(value, Sequence) and not isinstance(value, str) and value:
-        return read_text(value[0])
-    return None
-
-
-def _fulfillment(item: Mapping[str, Any]) -> Fulfillment:
-    return Fulfillment(
-        status=_status(item.get("status")),
-        shipment_status=_status(item.get("shipment_status")),
-        tracking_company=read_text(item.get("tracking_company")),
-        tracking_number=read_text(item.get("tracking_number")) or _first(item.get("tracking_numbers")),
-        tracking_url=read_text(item.get("tracking_url")) or _first(item.get("tracking_urls")),
     )

@@ -1,6 +1,7 @@
 """Reads single values out of what a platform sent: whatever has the wrong form counts as missing."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 _DIGITS_OF_64_BITS = 20
@@ -28,3 +29,20 @@ def read_mappings(value: object) -> Sequence[Mapping[str, Any]]:
     if not isinstance(value, Sequence) or isinstance(value, str):
         return ()
     return [item for item in value if isinstance(item, Mapping)]
+
+
+def read_state(value: object) -> str | None:
+    """Give a state's name in lower case, as webhooks spell it; None for anything else."""
+    text = read_text(value)
+    return text.lower() if text else None
+
+
+def read_moment(value: object) -> datetime | None:
+    """Give a moment written in ISO 8601, taken to be in UTC where it has no offset; None for anything else."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -96,7 +96,12 @@ class Cart(BaseModel):
         return self._having([item if item is not before else item.model_copy(update=changes) for item in self.items])
 
     def setting(self, variant_id: int, quantity: int) -> "Cart":
-        """Give the cart with exactly so much of an article that is in it; none takes it out."""
+        """Give the cart with exactly so much of an article that is in it; none takes it out.
+
+        The cart itself where the article is not in it.
+        """
+        if self.item(variant_id) is None:
+            return self
         if quantity == 0:
             return self._having([item for item in self.items if item.variant_id != variant_id])
         return self._having(

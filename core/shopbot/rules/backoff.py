@@ -15,10 +15,13 @@ class Backoff:
     max_seconds: float
 
     def seconds(self, attempts_made: int, chance: random.Random) -> float:
-        """Give the wait after the n-th attempt: between half the step and the whole, so that crowds spread out."""
+        """Give the wait after the n-th attempt: between three quarters of the step and the whole.
+
+        So crowds spread out, and the defaults outlast an outage of an hour whatever chance has in store.
+        """
         try:
             step = self.first_seconds * self.factor ** (attempts_made - 1)
         except OverflowError:
             step = self.max_seconds
         step = min(step, self.max_seconds)
-        return step / 2 + chance.random() * step / 2
+        return step * (0.75 + chance.random() / 4)

@@ -200,8 +200,7 @@ class Engine:
 
 
 def _news(attempt: Attempt) -> Sequence[JournalEntry]:
-    """Leave out the lines that only repeat what the journal says: an event may look hundreds of times whether it is its
-    turn."""
+    """Leave out the lines that only repeat what the journal says: an event may ask hundreds of times for its turn."""
     known = {(entry.rule, entry.step, entry.plugin): entry for entry in attempt.earlier}
     return [
         entry for entry in attempt.entries if not _repeats(entry, known.get((entry.rule, entry.step, entry.plugin)))

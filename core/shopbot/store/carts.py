@@ -4,6 +4,7 @@ import asyncio
 import random
 import secrets
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -61,41 +62,51 @@ class Carts:
         return _stored(await self._get(psid))
 
     async def change(
-        self, psid: str, edit: Callable[[Cart], Cart], *, tag: str | None = None, whole: bool = False
+        self,
+        psid: str,
+        edit: Callable[[Cart], Cart],
+        *,
+        tags: AbstractSet[str] | None = None,
+        whole: bool = False,
     ) -> StoredCart:
         """Write what *edit* makes of the cart, and give it.
 
-        edit: called again when another change came in between; what it raises comes out and nothing is written.
-        tag: the state that the change is meant for; None for any.
+        edit: called again when another change came in between; what it raises comes out and nothing is written, nor is
+            what it gives back as it was.
+        tags: the states that the change is meant for; None for any.
         whole: *edit* replaces the whole cart, so that it does not matter what was stored.
 
         Raises:
             UnreadableCartError: something else is stored (not with *whole*).
-            CartChangedError: the cart is not in the state of *tag*.
+            CartChangedError: the cart is in none of the states of *tags*.
             CartBusyError: others were faster too often.
         """
         # Within the process one after the other; between processes whoever writes first.
         async with self._locks.setdefault(psid, asyncio.Lock()):
             for attempt in range(_ATTEMPTS):
                 before = await self._get(psid)
-                _check(before, tag)
-                after = self._written(edit(Cart() if whole else _stored(before).cart))
+                _check(before, tags)
+                cart = Cart() if whole else _stored(before).cart
+                edited = edit(cart)
+                if edited is cart:
+                    return _stored(before)
+                after = self._written(edited)
                 if await self._swap(psid, before, after):
                     return _stored(after)
                 await asyncio.sleep(self._chance.random() * _PAUSE_SECONDS * attempt)
         raise CartBusyError("the cart is being changed all the time")
 
-    async def delete(self, psid: str, *, tag: str | None = None) -> None:
+    async def delete(self, psid: str, *, tags: AbstractSet[str] | None = None) -> None:
         """Delete a cart; there may be none.
 
         Raises:
-            CartChangedError: the cart is not in the state of *tag*.
+            CartChangedError: the cart is in none of the states of *tags*.
         """
-        if tag is None:
+        if tags is None:
             await self._client.delete(self._keys.cart(psid))
             return
         before = await self._get(psid)
-        _check(before, tag)
+        _check(before, tags)
         if before and not await self._remove([self._keys.cart(psid)], [before]) and await self._get(psid):
             raise CartChangedError("the cart was changed meanwhile")
 
@@ -113,8 +124,8 @@ class Carts:
         return cart.model_copy(update={"updated_at": self._clock(), "revision": secrets.token_hex(8)}).to_json()
 
 
-def _check(content: bytes, tag: str | None) -> None:
-    if tag is not None and tag != _tag(content):
+def _check(content: bytes, tags: AbstractSet[str] | None) -> None:
+    if tags is not None and _tag(content) not in tags:
         raise CartChangedError("the cart was changed meanwhile")
 
 

@@ -16,7 +16,7 @@ https://developers.facebook.com/documentation/business-messaging/messenger-platf
 PROBE_SECONDS = 30.0
 """How often one message tries a channel that is down."""
 
-_BURST_MS = 100
+_AHEAD_MS = 200
 _USAGE_COUNTS_MS = 60_000
 
 
@@ -39,6 +39,10 @@ class Passage:
     """How many sends may go out now."""
     wait_seconds: float
     """With none granted: when to ask again."""
+    first_seconds: float = 0.0
+    """How long from now the first of them must wait."""
+    gap_seconds: float = 0.0
+    """How long each of them must wait after the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +67,11 @@ class Channels:
 
     async def ask(self, name: str, sends: int, now: datetime) -> Passage:
         """Ask for a number of sends; fewer may be granted."""
-        state, granted, wait_ms = await self._gate(
+        state, granted, wait_ms, first_us, gap_us = await self._gate(
             [self._keys.channel(name)],
-            [_ms(now), sends, SENDS_PER_SECOND, _BURST_MS, int(PROBE_SECONDS * 1000), _USAGE_COUNTS_MS],
+            [_ms(now), sends, SENDS_PER_SECOND, _AHEAD_MS, int(PROBE_SECONDS * 1000), _USAGE_COUNTS_MS],
         )
-        return Passage(ChannelState(state.decode()), granted, wait_ms / 1000)
+        return Passage(ChannelState(state.decode()), granted, wait_ms / 1000, first_us / 1e6, gap_us / 1e6)
 
     async def pause(self, name: str, reason: str, now: datetime, until: datetime) -> bool:
         """Let nothing through until a time; True when it was open before."""

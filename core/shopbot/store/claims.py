@@ -10,7 +10,6 @@ from redis.asyncio import Redis
 from shopbot.store.connection import script
 from shopbot.store.keys import Keys
 
-
 _UNECHOED_REMEMBERED = 5_000
 """Messages without an echo that are remembered: where no echoes come at all, the latest ones say so well enough."""
 

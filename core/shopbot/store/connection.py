@@ -72,6 +72,7 @@ class _PlainErrors(AbstractConnection):
 
     uvloop raises RuntimeError ("the handler is closed") where the other end has closed and something is written, which
     redis-py passes on: a store that dies at that moment would look like a fault of the host itself.
+    https://github.com/MagicStack/uvloop/issues/506
     """
 
     async def send_packed_command(

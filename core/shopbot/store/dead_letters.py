@@ -7,8 +7,9 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from shopbot.model.outcome import JournalEntry, Status
+from shopbot.model.outcome import Status
 from shopbot.store.connection import script
+from shopbot.store.journal import read_journal
 from shopbot.store.keys import Keys
 
 _PAGE = 200
@@ -110,7 +111,7 @@ class DeadLetters:
 
 def _letter(event_id: str, score: float, fields: Sequence[bytes | None], lines: Sequence[bytes]) -> DeadLetter:
     topic, code, attempts, body = fields
-    journal = [JournalEntry.model_validate_json(line) for line in lines]
+    journal = read_journal(event_id, lines)
     # The line that says why: the last step that failed, or was still to be done when the attempts were used up.
     cause = next(
         (entry for entry in reversed(journal) if entry.status in (Status.FAILED, Status.DEFERRED) and entry.step),

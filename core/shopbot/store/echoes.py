@@ -60,9 +60,7 @@ class Echoes:
         # The time is told in whole seconds.
         if now - timedelta(seconds=int(server["uptime_in_seconds"]) - 1) >= claimed_at:
             return False
-        return not await self._client.zcount(
-            self._keys.unechoed, _milliseconds(claimed_at - deadline), int(last_ms)
-        )
+        return not await self._client.zcount(self._keys.unechoed, _milliseconds(claimed_at - deadline), int(last_ms))
 
 
 def _milliseconds(moment: datetime) -> int:

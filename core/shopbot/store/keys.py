@@ -71,7 +71,7 @@ class Keys:
 
     @property
     def unechoed(self) -> str:
-        """Name the sorted set of tokens of messages that are sent and have no echo, by the time of their claims in ms."""
+        """Name the sorted set of tokens of messages that are sent and not echoed, by the time of their claims in ms."""
         return f"{self.prefix}unechoed"
 
     def line(self, psid: str) -> str:
@@ -101,6 +101,18 @@ class Keys:
     def shopper(self, order_id: int) -> str:
         """Name the trusted PSID of an order, kept so that a retry does not depend on the cart it has cleared."""
         return f"{self.prefix}shopper:{order_id}"
+
+    def orders_of(self, psid: str) -> str:
+        """Name the sorted set of ids of a shopper's newest orders, by the time in ms when they were made."""
+        return f"{self.prefix}orders_of:{psid}"
+
+    def opted_out(self, psid: str) -> str:
+        """Name the record of whether a shopper wants messages, and since when."""
+        return f"{self.prefix}opted_out:{psid}"
+
+    def unsent(self, psid: str) -> str:
+        """Name the set of ids of dead letters that found a shopper's messaging window closed."""
+        return f"{self.prefix}unsent:{psid}"
 
     def poller(self, name: str) -> str:
         """Name the hash with a poller's window, state and counts."""

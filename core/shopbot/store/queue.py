@@ -1,10 +1,10 @@
 """Hands events to workers and takes them back settled: the consumer side of the inbox."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
@@ -42,6 +42,8 @@ class Delivery:
     journal: tuple[JournalEntry, ...]
     only_rule: str = ""
     """The one rule that a replay asked for; empty for all."""
+    deaths: int = 0
+    """How many processes have ended while they worked on this attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class Queue:
         self._settle = script(client, "settle")
         self._promote = script(client, "promote")
         self._forget = script(client, "forget")
+        self._take_over = script(client, "take_over")
 
     async def open(self) -> None:
         """Create the group where there is none; it begins with the oldest event."""
@@ -110,35 +113,64 @@ class Queue:
         answer = await self._client.xreadgroup(GROUP, self.consumer, {self._keys.inbox: "0"})
         return await self._load(_entries(answer))
 
+    async def lost(self, in_hand: Collection[str]) -> Sequence[Delivery]:
+        """Give events that this consumer was handed with an answer that never arrived.
+
+        in_hand: the stream ids of those that it knows of.
+        """
+        pending = await self._client.xpending_range(
+            self._keys.inbox,
+            GROUP,
+            min="-",
+            max="+",
+            count=len(in_hand) + 100,
+            consumername=self.consumer,
+            idle=int(self.lease_seconds * 1000),
+        )
+        entries: list[tuple[str, str]] = []
+        for found in pending:
+            stream_id = _text(cast("bytes", found["message_id"]))
+            if stream_id not in in_hand:
+                entries += _pairs(await self._client.xrange(self._keys.inbox, stream_id, stream_id))
+        return await self._load(entries)
+
     async def sign_of_life(self) -> None:
         """Say that this process lives; others leave its events alone."""
-        await self._client.set(self._keys.consumer(self.consumer), "alive", px=int(self.lease_seconds * 1000))
+        life, lease_ms = self._keys.consumer(self.consumer), int(self.lease_seconds * 1000)
+        # A store that is full takes nothing new, but what is there may live on.
+        if not await self._client.pexpire(life, lease_ms):
+            await self._client.set(life, "alive", px=lease_ms)
 
-    async def take_over(self, count: int) -> Sequence[Delivery]:
-        """Take up to *count* events of processes that give no sign of life any more, and forget those processes."""
+    async def take_over(self, count: int, *, suspects: int = 1) -> Sequence[Delivery]:
+        """Take up to *count* events of processes that give no sign of life any more, and forget those processes.
+
+        suspects: how many of them may be events that were in hand when an earlier process ended, too.
+        """
         taken: list[tuple[str, str]] = []
         for info in await self._client.xinfo_consumers(self._keys.inbox, GROUP):
             name = _text(info["name"])
-            if name == self.consumer or await self._client.exists(self._keys.consumer(name)):
+            life = self._keys.consumer(name)
+            if name == self.consumer or len(taken) >= count or await self._client.exists(life):
                 continue
-            pending = await self._client.xpending_range(
-                self._keys.inbox, GROUP, min="-", max="+", count=count - len(taken), consumername=name
+            if info["pending"] == 0:
+                await self._forget([self._keys.inbox, life], [GROUP, name])
+                continue
+            entries = await self._take_over(
+                [self._keys.inbox, life],
+                [GROUP, name, self.consumer, count - len(taken), self._keys.event(""), suspects],
             )
-            if pending:
-                # Only entries that nobody else has taken meanwhile: their idle time would be near zero.
-                claimed = await self._client.xclaim(
-                    self._keys.inbox,
-                    GROUP,
-                    self.consumer,
-                    min_idle_time=min(int(entry["time_since_delivered"]) for entry in pending),
-                    message_ids=[entry["message_id"] for entry in pending],
-                )
-                taken += _pairs(claimed)
-            elif info["pending"] == 0:
-                await self._forget([self._keys.inbox, self._keys.consumer(name)], [GROUP, name])
-            if len(taken) >= count:
-                break
+            taken += [(_text(stream_id), _text(event_id)) for stream_id, event_id in entries]
         return await self._load(taken)
+
+    async def bury(self, gone: Callable[[str], bool]) -> None:
+        """Take the sign of life from processes that are known to have ended, so that nobody waits for its lease to end.
+
+        gone: says of a process's name whether it has ended.
+        """
+        for info in await self._client.xinfo_consumers(self._keys.inbox, GROUP):
+            name = _text(info["name"])
+            if name != self.consumer and gone(name):
+                await self._client.delete(self._keys.consumer(name))
 
     async def promote(self, now: datetime, limit: int = 200) -> int:
         """Put up to *limit* events whose next attempt or deadline is due back into the inbox; gives how many."""
@@ -208,6 +240,7 @@ def _delivery(stream_id: str, event_id: str, fields: dict[bytes, bytes], journal
         attempts=int(fields.get(b"attempts", b"0")),
         journal=read_journal(event_id, journal),
         only_rule=fields.get(b"only_rule", b"").decode(),
+        deaths=int(fields.get(b"deaths", b"0")),
     )
 
 

@@ -1,65 +1,104 @@
 """Order references: how an order is found again for a year, by its shopper or, unresolved, by its id."""
 
 import json
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 from redis.asyncio import Redis
 
 from shopbot.model.order import Order
+from shopbot.model.order_reference import OrderReference
 from shopbot.model.shared_keys import SharedKeys
 from shopbot.store.connection import script
+from shopbot.store.keys import Keys
+
+MOST_INDEXED = 100
+"""So many of a shopper's orders, the newest, are found without their ids."""
 
 
 class References:
-    """The shared keys `order_reference:…` and `order_confirmation:…` of one shop."""
+    """The shared keys `order_reference:…` and `order_confirmation:…` of one shop, and the index by shopper."""
 
-    def __init__(self, client: Redis, keys: SharedKeys, *, ttl_seconds: float) -> None:
+    def __init__(self, client: Redis, keys: Keys, shared: SharedKeys, *, ttl_seconds: float) -> None:
+        """Work on the store.
+
+        ttl_seconds: how long an order can be found after the last news of it.
+        """
         self._client = client
         self._keys = keys
+        self._shared = shared
         self._ttl_ms = int(ttl_seconds * 1000)
         self._replace = script(client, "replace")
 
-    async def save(self, order: Order, psid: str | None) -> None:
+    async def save(self, order: Order, psid: str | None) -> OrderReference:
         """Keep an order under its shopper; None keeps it as unresolved.
 
-        An earlier `confirmed_at` stays. Once the shopper is known, the unresolved reference goes.
+        What is known of it already stays, and what was kept while its shopper was not known goes into the reference.
         """
-        key = self._keys.order_reference(psid, order.id)
-        while True:
-            earlier = await self._client.get(key)
-            reference = _reference(order, psid, _confirmed_at(earlier) if earlier else None)
-            if await self._replace([key], [earlier or "", reference, self._ttl_ms]):
-                break  # else another event of the order has just saved or confirmed it: its `confirmed_at` counts
-        if psid is not None:
-            await self._client.delete(self._keys.order_reference(None, order.id))
+        return await self.update(order.id, psid, lambda known: known.with_order(order))
 
     async def confirm(self, order: Order, psid: str, message_id: str, sent_at: datetime) -> None:
         """Mark an order as confirmed to its shopper; safe to repeat with the same facts."""
-        moment = sent_at.isoformat()
-        mark = {"order_id": str(order.id), "message_id": message_id, "confirmed_at": moment}
-        await self._client.set(
-            self._keys.order_reference(psid, order.id), _reference(order, psid, moment), px=self._ttl_ms
+        await self.update(
+            order.id, psid, lambda known: known.with_order(order).model_copy(update={"confirmed_at": sent_at})
         )
-        await self._client.set(self._keys.order_confirmation(psid, order.id), json.dumps(mark), px=self._ttl_ms)
+        mark = {"order_id": str(order.id), "message_id": message_id, "confirmed_at": sent_at.isoformat()}
+        await self._client.set(self._shared.order_confirmation(psid, order.id), json.dumps(mark), px=self._ttl_ms)
+
+    async def update(
+        self, order_id: int, psid: str | None, change: Callable[[OrderReference], OrderReference]
+    ) -> OrderReference:
+        """Change a reference, or begin it; gives what is kept now.
+
+        change: gives the reference as it is to be, and is called again where another event was faster.
+        """
+        key, unresolved_key = (self._shared.order_reference(name, order_id) for name in (psid, None))
+        while True:
+            async with self._client.pipeline(transaction=False) as pipeline:
+                pipeline.get(key)
+                pipeline.get(unresolved_key)
+                earlier, unresolved = await pipeline.execute()
+            reference = change(_read(earlier, order_id, psid))
+            if psid is not None and unresolved:
+                reference = reference.with_news_of(_read(unresolved, order_id, None))
+            if await self._replace([key], [earlier or "", reference.as_json(), self._ttl_ms]):
+                break
+        if psid is not None:
+            await self._index(reference, psid, unresolved_key if unresolved else None)
+        return reference
+
+    async def find(self, psid: str, order_id: int) -> OrderReference | None:
+        """Give a shopper's own order; None for one that is not theirs, and for one that nothing is known of."""
+        found = await self._client.get(self._shared.order_reference(psid, order_id))
+        return _read(found, order_id, psid) if found else None
+
+    async def newest(self, psid: str, count: int) -> Sequence[OrderReference]:
+        """Give a shopper's last *count* orders, the newest first; takes as long however many there are in the store."""
+        # Twice as many: of old orders the reference may be gone.
+        entries = await self._client.zrange(self._keys.orders_of(psid), 0, 2 * count - 1, desc=True)
+        if not entries:
+            return []
+        order_ids = [int(entry) for entry in entries if isinstance(entry, bytes)]
+        # One command per key: on a cluster they live in different slots.
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for order_id in order_ids:
+                pipeline.get(self._shared.order_reference(psid, order_id))
+            found = await pipeline.execute()
+        references = [_read(text, order_id, psid) for order_id, text in zip(order_ids, found, strict=True) if text]
+        return references[:count]
+
+    async def _index(self, reference: OrderReference, psid: str, unresolved_key: str | None) -> None:
+        """Enter a reference into its shopper's index; a crash before this leaves the event to be worked on again."""
+        ordered_at = reference.created_at or reference.updated_at or datetime.now(UTC)
+        index = self._keys.orders_of(psid)
+        async with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.zadd(index, {str(reference.order_id): int(ordered_at.timestamp() * 1000)})
+            pipeline.zremrangebyrank(index, 0, -1 - MOST_INDEXED)
+            pipeline.pexpire(index, self._ttl_ms)
+            if unresolved_key is not None:
+                pipeline.delete(unresolved_key)
+            await pipeline.execute()
 
 
-def _reference(order: Order, psid: str | None, confirmed_at: str | None) -> str:
-    return json.dumps(
-        {
-            # Text, because the ids pass 2^53 and the other parts of a bot may be written in JavaScript.
-            "order_id": str(order.id),
-            "order_number": order.name,
-            "created_at": order.created_at.isoformat() if order.created_at else None,
-            "confirmed_at": confirmed_at,
-            "psid": psid,
-            "financial_status": order.financial_status,
-        }
-    )
-
-
-def _confirmed_at(reference: bytes | str) -> str | None:
-    try:
-        value = json.loads(reference).get("confirmed_at")
-    except (ValueError, AttributeError):
-        return None  # another part of the bot wrote something else; it is replaced
-    return value if isinstance(value, str) else None
+def _read(text: bytes | str | None, order_id: int, psid: str | None) -> OrderReference:
+    return OrderReference.from_json(text, order_id, psid) if text else OrderReference.of(order_id, psid)

@@ -12,6 +12,8 @@ from sanic.exceptions import SanicException
 from sanic.response import json
 
 from shopbot.metrics import OTHER, Metrics
+from shopbot.web.api import ShopApi
+from shopbot.web.api_routes import add_api
 from shopbot.web.body import TimedRequest
 from shopbot.web.health import Check, Health, Warnings
 from shopbot.web.messenger import MessengerTarget, MessengerWebhooks
@@ -27,6 +29,10 @@ MESSENGER_ROUTE = "/webhooks/messenger"
 
 class Target(WebhookTarget, MessengerTarget, Protocol):
     """What all routes together need of a shop."""
+
+    @property
+    def api(self) -> ShopApi | None:
+        """What the checkout and cart API works on; None for a shop without API keys."""
 
 
 def create_app(
@@ -75,6 +81,8 @@ def create_app(
         ):
             timed = Timed(handler, metrics, MESSENGER_ROUTE)
             app.add_route(timed, MESSENGER_ROUTE, methods=[method], name=name)
+        apis = [shop.api for shop in shops.values() if shop.api is not None]
+        add_api(app, apis, metrics, limit_seconds=request_time_limit_seconds)
     app.error_handler.add(Exception, partial(_answer_error, metrics))
     return app
 
@@ -86,7 +94,9 @@ def _answer_error(metrics: Metrics, request: Request, exception: Exception) -> H
             route = request.path if request.path in (SHOPIFY_ROUTE, MESSENGER_ROUTE) else OTHER
             metrics.rejected(route, exception.status_code)
         return json({"error": str(exception)}, status=exception.status_code, headers=exception.headers)
+    # The route as it was registered: a path may have a PSID in it.
+    pattern = request.route.path if request.route else None
     structlog.get_logger("shopbot.web").error(
-        "request_failed", path=request.path, error=repr(exception), exc_info=exception
+        "request_failed", route=pattern, error=repr(exception), exc_info=exception
     )
     return json({"error": "internal error"}, status=500)

@@ -116,7 +116,7 @@ class MessengerWebhooks:
             return
         message = item.get("message")
         if isinstance(message, Mapping) and message.get("is_echo") is True:
-            await self._echo(shop, item, message, now)
+            await self._echo(shop, message, now)
             return
         kind = next((kind for kind in _KINDS if isinstance(item.get(kind), Mapping)), None)
         sender = item.get("sender")
@@ -124,9 +124,7 @@ class MessengerWebhooks:
             return
         await shop.inbox.add(_event(kind, item, now))
 
-    async def _echo(
-        self, shop: MessengerTarget, item: Mapping[str, Any], message: Mapping[str, Any], now: datetime
-    ) -> None:
+    async def _echo(self, shop: MessengerTarget, message: Mapping[str, Any], now: datetime) -> None:
         """Take in the echo of a message that was sent, at once: it is durable when the store has answered."""
         metadata, message_id = message.get("metadata"), message.get("mid")
         parts = read_metadata(metadata) if isinstance(metadata, str) else None

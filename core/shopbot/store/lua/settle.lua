@@ -24,6 +24,8 @@ if ARGV[4] == 'finished' then
 end
 -- An earlier run of the event, once finished, may have given them a time to live.
 redis.call('PERSIST', KEYS[2])
+-- Whatever it has done to processes, this attempt has come to its end.
+redis.call('HDEL', KEYS[2], 'deaths')
 redis.call('PERSIST', KEYS[3])
 if ARGV[4] == 'retry' then
   redis.call('ZADD', KEYS[4], ARGV[6], ARGV[3])

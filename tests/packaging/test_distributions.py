@@ -1,0 +1,234 @@
+"""What people install: built from this tree, in an environment that has none of it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from build import ProjectBuilder
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ("shopbot.yaml", "config/minimal.yaml", "config/redis.yaml")
+VARIABLES = {
+    name: f"a-value-of-{name.lower()}"
+    for example in EXAMPLES
+    for name in re.findall(r"\$\{(\w+)\}", (ROOT / example).read_text(encoding="utf-8"))
+}
+
+
+def tree(*places: str) -> set[str]:
+    """List the files of the tree that belong into a distribution."""
+    found = (path for place in places for path in (ROOT / place).rglob("*"))
+    return {str(path.relative_to(ROOT)) for path in found if path.is_file() and "__pycache__" not in path.parts}
+
+
+@contextmanager
+def only_one(directory: Path) -> Iterator[None]:
+    """Let one test process at a time build in *directory*."""
+    directory.mkdir(exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def build(source: Path, kind: str, directory: Path) -> Path:
+    """Build a distribution as pip does, without an environment of its own; at most once for each directory."""
+    with only_one(directory):
+        built = [path for path in directory.iterdir() if path.name.startswith("shopbot-")]
+        if not built:
+            builder = ProjectBuilder(source, runner=_quiet)
+            built = [Path(builder.build(kind, str(directory)))]
+        return built[0]
+
+
+def _quiet(command: list[str] | tuple[str, ...], cwd: str | None = None, extra: dict[str, str] | None = None) -> None:
+    done = subprocess.run(  # noqa: S603 - this Python, with the build back end
+        command, cwd=cwd, env={**os.environ, **(extra or {})}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that all test processes of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+@pytest.fixture(scope="session")
+def wheel(shared: Path) -> Path:
+    return build(ROOT, "wheel", shared / "wheel")
+
+
+@pytest.fixture(scope="session")
+def sdist(shared: Path) -> Path:
+    return build(ROOT, "sdist", shared / "sdist")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A fresh environment with a wheel of shopbot, and the dependencies of this one."""
+
+    directory: Path
+
+    def run(self, program: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        """Run a program of the environment, with nothing of this tree in reach."""
+        variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        return subprocess.run(  # noqa: S603 - what the test has just installed
+            [self.directory / "bin" / program, *arguments],
+            cwd=cwd,
+            env={**variables, **VARIABLES},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+def install(wheel: Path, directory: Path) -> Environment:
+    """Install a wheel; what it depends on is this environment's, behind everything else."""
+    with only_one(directory):
+        environment = directory / "venv"
+        if not environment.exists():
+            venv.create(environment, symlinks=True)
+            _quiet(
+                [
+                    *(sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python"), "--quiet"),
+                    *("install", "--no-deps", "--no-index", "--disable-pip-version-check", str(wheel)),
+                ]
+            )
+            site = next(environment.glob("lib/python*/site-packages"))
+            # A path in a .pth file comes last, and .pth files in it (our own editable one) are not read.
+            (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    return Environment(environment)
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path, shared: Path) -> Environment:
+    return install(wheel, shared / "installed")
+
+
+def test_the_wheel_holds_the_code_its_data_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+
+    code = {name.removeprefix("core/") for name in tree("core/shopbot")}
+    plugins = {name.removeprefix("plugins/") for name in tree("plugins/shopbot_plugins")}
+    data = {f"shopbot/data/{name}" for name in {*tree("config", "templates"), "shopbot.yaml"}}
+    assert names == code | plugins | data
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "shopbot/py.typed",
+        "shopbot_plugins/py.typed",
+        "shopbot/store/lua/add.lua",
+        "shopbot/data/templates/order_confirmation.txt.j2",
+        "shopbot/data/config/minimal.yaml",
+        "shopbot/data/config/redis.yaml",
+        "shopbot/data/shopbot.yaml",
+    ],
+)
+def test_the_wheel_holds_what_is_easily_forgotten(wheel: Path, name: str) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        assert name in archive.namelist()
+
+
+def test_the_wheel_names_its_plugins_and_its_command(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/entry_points.txt")]
+        lines = archive.read(name).decode().splitlines()
+
+    assert "shopbot = shopbot.cli:main" in lines
+    modules = {path.stem for path in (ROOT / "plugins" / "shopbot_plugins").glob("[a-z]*.py")}
+    assert {line.partition(" = ")[2] for line in lines if "shopbot_plugins." in line} == {
+        f"shopbot_plugins.{module}" for module in modules
+    }
+
+
+def test_the_sdist_holds_the_whole_project_and_no_rubbish(sdist: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+
+    folders = ("core", "plugins", "config", "templates", "tests", "benchmarks", "docs")
+    files = {
+        *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE"),
+        *("Makefile", "pyproject.toml", "shopbot.yaml"),
+    }
+    assert tree(*folders) | files <= names
+    assert names - tree(*folders) - files <= {".gitignore", "PKG-INFO"}
+
+
+def test_the_sdist_builds_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = tmp_path.iterdir()
+
+    rebuilt = build(source, "wheel", tmp_path / "wheel")
+
+    with zipfile.ZipFile(wheel) as ours, zipfile.ZipFile(rebuilt) as theirs:
+        assert theirs.namelist() == ours.namelist()
+        for name in ours.namelist():
+            assert theirs.read(name) == ours.read(name), name
+
+
+def test_the_installed_code_is_the_wheel_s(installed: Environment, tmp_path: Path) -> None:
+    script = "import shopbot, shopbot_plugins; print(shopbot.__file__, shopbot_plugins.__file__, sep='\\n')"
+
+    done = installed.run("python", "-c", script, cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    for path in done.stdout.splitlines():
+        assert Path(path).is_relative_to(installed.directory)
+
+
+def test_the_installed_command_lists_the_bundled_plugins(installed: Environment, tmp_path: Path) -> None:
+    done = installed.run("shopbot", "plugins", "--json", cwd=tmp_path)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    names = {plugin["name"] for plugin in json.loads(done.stdout)}
+    assert names >= {"console", "messenger", "note_attributes", "redis_cart", "shopify_hmac", "token_lookup"}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_examples_that_come_with_it_pass_the_check(installed: Environment, tmp_path: Path, name: str) -> None:
+    part, _, file = name.partition("/")
+    script = f"from shopbot.resources import bundled; print(bundled({part!r}) / {file!r})"
+    path = Path(installed.run("python", "-c", script, cwd=tmp_path).stdout.strip())
+    assert path.is_relative_to(installed.directory)
+    (tmp_path / "shopbot.yaml").write_bytes(path.read_bytes())
+
+    done = installed.run("shopbot", "check", cwd=tmp_path)
+
+    assert (done.returncode, done.stdout) == (0, "shopbot.yaml: no problems\n")
+
+
+def test_the_installed_demo_runs_the_main_job(installed: Environment, tmp_path: Path) -> None:
+    done = installed.run("shopbot", "demo", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "one order, one confirmation" in done.stdout
+
+
+def test_an_editable_install_runs_from_the_checkout(tmp_path: Path) -> None:
+    environment = install(build(ROOT, "editable", tmp_path / "editable"), tmp_path / "installed")
+    script = "import shopbot; from shopbot.resources import bundled; print(shopbot.__file__, bundled('templates'))"
+
+    done = environment.run("python", "-c", script, cwd=tmp_path)
+
+    assert done.stdout.split() == [str(ROOT / "core/shopbot/__init__.py"), str(ROOT / "templates")]
+    assert environment.run("shopbot", "plugins", "redis_cart", cwd=tmp_path).returncode == 0

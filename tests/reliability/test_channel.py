@@ -1,0 +1,175 @@
+"""The Page as one channel: its token, its rate limits and its usage, seen alike by all processes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from pathlib import Path
+
+from shopbot.store.channels import PROBE_SECONDS
+from shopbot.testing.host import PAGE_TOKEN, ShopUnderTest, shop_under_test
+from shopbot.testing.messenger import Fault, MessengerSimulator, Usage
+from support.attacked_shop import (
+    MovedClock,
+    another_process,
+    config,
+    logged,
+    names,
+    post_orders,
+    readiness,
+    until,
+    waiting,
+)
+
+CALLS_A_SECOND = 300
+"""Meta's cap for a Page.
+https://developers.facebook.com/documentation/business-messaging/messenger-platform/overview/rate-limiting"""
+
+
+async def all_parked(shop: ShopUnderTest, count: int) -> bool:
+    return await waiting(shop, "parked") == count
+
+
+async def address_of(shop: ShopUnderTest) -> str:
+    """Give the simulator's address, for a second process."""
+    return str(shop.host.hooks.senders[0].instance.plugin._config.api_url).removesuffix("/v25.0")
+
+
+class TestARevokedToken:
+    async def test_parks_everything_without_using_up_attempts_and_says_so_once(self, tmp_path: Path) -> None:
+        async with shop_under_test(tmp_path) as shop:
+            shop.messenger.tokens.revoke(PAGE_TOKEN)
+            events = await post_orders(shop, 12)
+
+            await until(lambda: all_parked(shop, 12), "all parked")
+
+            records = [await shop.records.event(event) for event in events]
+            assert {(r.status, r.reason, r.attempts) for r in records if r} == {("held", "CHANNEL_DOWN", 0)}
+            assert len(logged(shop, "channel_down")) == 1
+            status, checks = await readiness(shop)
+            assert status == 503
+            assert "messenger:102290129340398 is down" in checks["channel"]
+
+    async def test_is_tried_with_few_messages_while_it_lasts(self, tmp_path: Path) -> None:
+        clock = MovedClock()
+        async with shop_under_test(tmp_path, clock=clock) as shop:
+            shop.messenger.tokens.revoke(PAGE_TOKEN)
+            await post_orders(shop, 12)
+            await until(lambda: all_parked(shop, 12), "all parked")
+            before = len(shop.messenger.requests)
+
+            for _ in range(3):
+                clock.move(seconds=PROBE_SECONDS + 1)
+                await post_orders(shop, 1, first=2000 + len(shop.messenger.requests))
+                await asyncio.sleep(0.2)
+
+            assert len(shop.messenger.requests) - before == 3
+
+    async def test_is_over_by_itself_once_the_platform_takes_the_token_again(self, tmp_path: Path) -> None:
+        clock = MovedClock()
+        async with shop_under_test(tmp_path, clock=clock) as shop:
+            shop.messenger.tokens.revoke(PAGE_TOKEN)
+            await post_orders(shop, 5)
+            await until(lambda: all_parked(shop, 5), "all parked")
+
+            shop.messenger.tokens.accept(PAGE_TOKEN)
+            clock.move(seconds=PROBE_SECONDS + 1)
+            await post_orders(shop, 1, first=2000)
+            await shop.messenger.wait_for_sent(6)
+
+            assert sorted(names(shop.messenger)) == ["#1001", "#1002", "#1003", "#1004", "#1005", "#2000"]
+            assert (await readiness(shop))[0] == 200
+            assert len(logged(shop, "channel_up")) == 1
+
+    async def test_is_over_at_once_when_the_host_starts_with_a_new_token(self, tmp_path: Path) -> None:
+        page = MessengerSimulator(access_token=PAGE_TOKEN)
+        first = tmp_path / "first"
+        first.mkdir()
+        async with shop_under_test(first, messenger=page) as shop:
+            page.tokens.revoke(PAGE_TOKEN)
+            page.tokens.accept("the-new-token")
+            await post_orders(shop, 5)
+            await until(lambda: all_parked(shop, 5), "all parked")
+
+        async with shop_under_test(first, messenger=page, environ={"MESSENGER_PAGE_TOKEN": "the-new-token"}) as shop:
+            await page.wait_for_sent(5, timeout_seconds=5.0)
+
+            assert sorted(names(page)) == [f"#{number}" for number in range(1001, 1006)]
+            await until(lambda: all_parked(shop, 0), "nothing is parked")
+
+
+class TestARateLimit:
+    async def test_pauses_the_page_in_all_processes_until_the_stated_time(self, tmp_path: Path) -> None:
+        clock = MovedClock()
+        async with shop_under_test(tmp_path, clock=clock) as shop:
+            async with another_process(shop, await address_of(shop), clock):
+                for code in (613, 80006):
+                    shop.messenger.inject(Fault.error(code, regain_access_minutes=7))
+                    before = len(shop.messenger.requests)
+                    await post_orders(shop, 1, first=1000 + before)
+                    await until(lambda: all_parked(shop, 1), "the first is parked")  # noqa: B023 - used at once
+                    await post_orders(shop, 10, first=3000 + before)
+                    await until(lambda: all_parked(shop, 11), "all parked")
+
+                    assert len(shop.messenger.requests) == before + 1
+                    status, checks = await readiness(shop)
+                    assert status == 503
+                    assert "is paused until" in checks["channel"]
+
+                    clock.move(minutes=6, seconds=55)
+                    await asyncio.sleep(0.7)  # longer than between two looks
+                    assert len(shop.messenger.requests) == before + 1
+
+                    clock.move(seconds=6)
+                    await until(lambda: all_parked(shop, 0), "the pause is over")
+                    await shop.messenger.wait_for_requests(before + 12)
+
+            sent = names(shop.messenger)
+            assert len(sent) == len(set(sent)) == 22
+            records = await shop.store.keys(f"{shop.keys.event('')}*")
+            assert {int(await shop.store.hget(key, "attempts")) for key in records} == {1}
+
+    async def test_ends_early_rather_than_late_when_the_clock_is_put_back(self, tmp_path: Path) -> None:
+        """A pause of minutes must not become one of days; a limit that still holds is simply stated again."""
+        clock = MovedClock()
+        clock.move(days=2)
+        async with shop_under_test(tmp_path, clock=clock) as shop:
+            shop.messenger.inject(Fault.error(613, regain_access_minutes=1))
+            await post_orders(shop, 1)
+            await until(lambda: all_parked(shop, 1), "paused")
+
+            clock.move(days=-2)
+            await shop.messenger.wait_for_sent(1)
+
+
+class TestThePace:
+    async def test_two_processes_together_stay_below_metas_cap(self, tmp_path: Path) -> None:
+        orders, sender = 1200, {"connections": 100, "timeout": "30s"}
+        page = MessengerSimulator(access_token=PAGE_TOKEN, latency_seconds=0.1, keep=orders)
+        async with shop_under_test(tmp_path, config=config(sender=sender), messenger=page) as shop:
+            page.tokens.revoke(PAGE_TOKEN)  # let a backlog gather
+            await post_orders(shop, orders)
+            await until(lambda: all_parked(shop, orders), "a backlog", limit_seconds=60.0)
+            page.tokens.accept(PAGE_TOKEN)
+            async with another_process(shop, await address_of(shop)):
+                await page.wait_for_sent(orders, timeout_seconds=60.0)
+
+        per_second = Counter(int(sent.at) for sent in page.sent)
+        assert max(per_second.values()) < CALLS_A_SECOND
+        assert len({sent.psid for sent in page.sent}) == orders
+
+    async def test_a_page_that_is_nearly_at_its_quota_is_spared(self, tmp_path: Path) -> None:
+        """At 95 % a quarter of the rate is left; the header comes with every answer."""
+        page = MessengerSimulator(access_token=PAGE_TOKEN)
+        page.app_usage = Usage(call_count=95)
+        async with shop_under_test(tmp_path, messenger=page) as shop:
+            await post_orders(shop, 1)
+            await page.wait_for_sent(1)
+            await post_orders(shop, 60, first=2000)
+            await page.wait_for_sent(61, timeout_seconds=30.0)
+
+        gaps = [later.at - earlier.at for earlier, later in zip(page.sent[1:], page.sent[2:], strict=False)]
+        # 290 a second would be 3.4 ms apart; the machine may be slow, but never faster than the gate.
+        assert sorted(gaps)[len(gaps) // 2] > 0.010
+        assert time.time() > page.sent[-1].at

@@ -1,0 +1,139 @@
+"""A shop whose time can be moved, whose store can be shared by several processes, and what tests ask about it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from shopbot.host.blueprint import load_blueprint
+from shopbot.host.shop_host import Role, ShopHost
+from shopbot.testing.host import CONFIG, PAGE_TOKEN, SECRET, ShopUnderTest
+from shopbot.testing.messenger import MessengerSimulator
+from shopbot.testing.orders import paid_order
+
+PSID = "7312345678901234"
+APP_SECRET = "test-app-secret"
+
+MESSENGER_HMAC = {"use": "messenger_hmac", "app_secret": APP_SECRET, "verify_token": "test-verify-token"}
+SHOPIFY_HMAC = {"use": "shopify_hmac", "secrets": ["${SHOPIFY_WEBHOOK_SECRET}"]}
+
+
+class MovedClock:
+    """The real time, moved by hand: it runs on by itself, so that nothing that waits for a moment waits for ever."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def __call__(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds(), UTC)
+
+    def seconds(self) -> float:
+        """Give the time as the simulators want it."""
+        return time.time() + self._ahead
+
+    def move(self, **span: float) -> None:
+        """Move it: `hours=1`, `seconds=-30`."""
+        self._ahead += timedelta(**span).total_seconds()
+
+    def move_to(self, moment_ms: float) -> None:
+        """Move it forward to a moment of the store, unless that has passed."""
+        self._ahead = max(self._ahead, moment_ms / 1000 - time.time())
+
+
+def config(*, sender: Mapping[str, Any] | None = None, **sections: Any) -> str:
+    """Give the tests' configuration with whole sections replaced, and some of the sender's settings."""
+    document: dict[str, Any] = yaml.safe_load(CONFIG)
+    for rule in document["rules"]:
+        rule["on"] = rule.pop(True)  # what YAML 1.1 takes the word for
+    document.update(sections)
+    document["senders"][0].update(sender or {})
+    return yaml.safe_dump(document)
+
+
+def message(**settings: Any) -> dict[str, Any]:
+    """Give the section `messages:` with more settings for the confirmation."""
+    return {"order_confirmation": {"tag": "order_update", "text": "order_confirmation.txt.j2", **settings}}
+
+
+@asynccontextmanager
+async def another_process(
+    shop: ShopUnderTest, messenger_url: str, clock: Callable[[], datetime] | None = None
+) -> AsyncIterator[ShopHost]:
+    """Run a second host of the same configuration on the same store, as a second worker process does."""
+    pool = shop.store.connection_pool
+    variables = {"SHOPIFY_WEBHOOK_SECRET": SECRET, "MESSENGER_PAGE_TOKEN": PAGE_TOKEN, "MESSENGER_URL": messenger_url}
+    blueprint = load_blueprint(Path(shop.host._blueprint.data_dir).parent / "shopbot.yaml", variables)
+    store_url = f"unix://{pool.connection_kwargs['path']}"
+    extra = {} if clock is None else {"clock": clock}
+    host = ShopHost(blueprint, store_url=store_url, role=Role.WORKER, **extra)
+    await host.start()
+    try:
+        yield host
+    finally:
+        await host.stop()
+
+
+def an_order(number: int, psid: str = PSID) -> dict[str, Any]:
+    """Give the body of a paid order; a number makes an order."""
+    return paid_order(order_id=5_000_000_000 + number, number=number, psid=psid)
+
+
+async def post_orders(shop: ShopUnderTest, count: int, *, psid: str | None = None, first: int = 1001) -> list[str]:
+    """Have webhooks of paid orders come in one after the other; without a PSID each has a shopper of its own."""
+    return [
+        await shop.post("orders/paid", an_order(number, psid or f"{7_000_000_000_000_000 + number}"))
+        for number in range(first, first + count)
+    ]
+
+
+def names(messenger: MessengerSimulator) -> list[str]:
+    """Give the order names in what shoppers received, in the order of sending."""
+    return [line.removeprefix("Order ") for sent in messenger.sent for line in sent.text.split("\n")[1:2]]
+
+
+async def until(condition: Callable[[], Awaitable[bool] | bool], what: str, limit_seconds: float = 20.0) -> None:
+    """Wait until something holds; fails with *what* when it does not come true in time."""
+    deadline = time.monotonic() + limit_seconds
+    while True:
+        answer = condition()
+        if answer is True or (not isinstance(answer, bool) and await answer):
+            return
+        assert time.monotonic() < deadline, f"not in time: {what}"
+        await asyncio.sleep(0.01)
+
+
+async def waiting(shop: ShopUnderTest, name: str) -> int:
+    """Count the events that wait in a sorted set: `retries`, `held`, `parked`, `dead`."""
+    return int(await shop.store.zcard(getattr(shop.keys, name)))
+
+
+async def next_due_ms(shop: ShopUnderTest, name: str) -> float | None:
+    """Give when the first event of a sorted set is due; None where it is empty."""
+    found = await shop.store.zrange(getattr(shop.keys, name), 0, 0, withscores=True)
+    return float(found[0][1]) if found else None
+
+
+async def dead_reasons(shop: ShopUnderTest) -> list[str]:
+    """Give the reason codes of all dead letters, oldest first."""
+    ids = await shop.store.zrange(shop.keys.dead, 0, -1)
+    reasons = [await shop.store.hget(shop.keys.event(event_id.decode()), "reason") for event_id in ids]
+    return [reason.decode() for reason in reasons]
+
+
+def logged(shop: ShopUnderTest, event: str) -> Sequence[Mapping[str, Any]]:
+    """Give the log lines of one kind."""
+    return [line for line in shop.logs.entries if line["event"] == event]
+
+
+async def readiness(shop: ShopUnderTest) -> tuple[int, Mapping[str, Any]]:
+    """Ask /readyz: status and checks."""
+    response = await shop.http.get("/readyz")
+    return response.status_code, json.loads(response.content)["checks"]
