@@ -24,7 +24,6 @@ from pathlib import Path
 
 import structlog
 import uvloop
-
 from benchmarks.crash.attack import Attack, Budget
 from benchmarks.crash.shop import Shop
 from benchmarks.crash.tally import Tally

@@ -8,15 +8,15 @@ import random
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from shopbot.testing.messenger_faults import Fault
-
 from benchmarks.crash.host_process import kill
 from benchmarks.crash.page import CallTrap
-from benchmarks.crash.points import POINTS, Call, Point, Target, targets_of
+from benchmarks.crash.points import POINTS, Point, Target, targets_of
 from benchmarks.crash.shop import DEADLINE_SECONDS, Shop
 from benchmarks.crash.shopify import SentOrder
 from benchmarks.crash.store_proxy import Command, Trap
 from benchmarks.crash.tally import Tally
+
+from shopbot.testing.messenger_faults import Fault
 
 KILLS_PER_HOST = 7
 """Then the whole host is killed: its supervisor waits ever longer before it starts processes that keep dying."""

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.crash.points import Call
+
 from shopbot.store.claims import read_metadata
 from shopbot.testing.graph_errors import invalid
 from shopbot.testing.messenger import MessengerSimulator, SentMessage
-
-from benchmarks.crash.points import Call
 
 _ANSWER_SECONDS = 0.004
 """An answer is written within this time after the message was taken."""

@@ -10,17 +10,16 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
+from benchmarks.crash.host_process import HostProcess, kill
+from benchmarks.crash.page import Page
+from benchmarks.crash.shopify import Shopify
+from benchmarks.crash.store_proxy import Command, StoreProxy
 from redis.asyncio import Redis
 
 from shopbot.store.connection import connect
 from shopbot.store.embedded import EmbeddedServer, url_for
 from shopbot.store.keys import Keys
 from shopbot.store.server_socket import socket_path
-
-from benchmarks.crash.host_process import HostProcess, kill
-from benchmarks.crash.page import Page
-from benchmarks.crash.shopify import Shopify
-from benchmarks.crash.store_proxy import Command, StoreProxy
 
 SHOP = "acme.myshopify.com"
 WEBHOOK_SECRET = "crash-webhook-secret"  # noqa: S105 - signs the attack's own webhooks

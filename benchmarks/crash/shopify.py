@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import httpx
 
-from shopbot.testing.orders import order_bytes, order_body
+from shopbot.testing.orders import order_body, order_bytes
 from shopbot.testing.webhooks import shopify_headers
 
 TOPICS = ("orders/create", "orders/paid", "orders/updated")

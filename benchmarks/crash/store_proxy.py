@@ -13,7 +13,6 @@ from importlib import resources
 from pathlib import Path
 
 import hiredis
-
 from benchmarks.crash.points import When
 
 _CHUNK_BYTES = 256 * 1024

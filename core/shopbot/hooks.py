@@ -21,6 +21,7 @@ from shopbot.plugin import (
     Event,
     InboundRequest,
     Order,
+    Origin,
     OutboundMessage,
     Outcome,
     PolledOrder,
@@ -94,6 +95,17 @@ class Hooks:
             if verified is not None:
                 return verified
         raise Rejected(403, f"no verifier is configured for {request.route} requests")
+
+    def judges(self, route: Origin) -> bool:
+        """Say whether any verifier judges requests on *route*, so that they can be taken at all."""
+        nothing = InboundRequest(route=route, headers={}, body=b"", method="GET")
+        for verifier in self.verifiers:
+            try:
+                if verifier.compute(nothing) is not None:
+                    return True
+            except (Rejected, PluginFailedError):
+                return True
+        return False
 
     async def start(self, context: Callable[[PluginInstance], Context]) -> None:
         """Start all plugins in order, each with a context of its own.

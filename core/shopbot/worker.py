@@ -21,8 +21,10 @@ _READ_WAIT_SECONDS = 0.25
 """A host that stops waits no longer than this for its last read."""
 _PROMOTE_EVERY_SECONDS = 0.5
 _SHUTDOWN_LOOK_SECONDS = 0.1
-_MOST_DEATHS = 5
-"""An event that was in hand when so many processes ended is not tried again: it would end the next one, too."""
+_MOST_DEATHS = 6
+"""An event that was in hand when so many processes ended is not tried again. At all but the first two it was alone."""
+_SUSPECTS_SECONDS = 1.0
+"""So long at a time nothing else is begun."""
 _PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 """Waits while the store is away, the last one over and over."""
 
@@ -39,12 +41,14 @@ class Worker:
         clock: Callable[[], datetime],
         concurrency: int,
         unpark: Callable[[Queue], Awaitable[None]],
+        gone: Callable[[str], bool] = lambda _: False,
         metrics: ShopMetrics | None = None,
     ) -> None:
         """Prepare the worker; `run` does the work.
 
         unpark: brings events back that waited for a channel, if it is open.
         concurrency: how many events are worked on at a time.
+        gone: says of another process's name whether it is known to have ended: its events need not wait for its lease.
         metrics: counts what becomes of events; None counts for nobody.
         """
         self._queue = queue
@@ -53,11 +57,13 @@ class Worker:
         self._clock = clock
         self._concurrency = concurrency
         self._unpark = unpark
+        self._gone = gone
         self._metrics = metrics or ShopMetrics(Metrics(), "")
         self._free = asyncio.Semaphore(concurrency)
         self._in_hand: dict[str, asyncio.Task[None]] = {}
-        self._suspects: set[str] = set()
-        """Those in hand that were so when processes ended, more than once."""
+        self._looked = False
+        self._turn = asyncio.Lock()
+        """Held by whoever may begin new work: the reading, or a suspect that must be alone."""
         self._let_go = asyncio.Event()
         self._stopping = asyncio.Event()
         self._log = structlog.get_logger("shopbot.worker")
@@ -70,6 +76,7 @@ class Worker:
         """Work until `stop` is called."""
         await self._persist(self._queue.open)
         await self._persist(self._queue.sign_of_life)
+        await self._persist(lambda: self._queue.bury(self._gone))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._every(self._queue.lease_seconds / 4, self._queue.sign_of_life))
             tasks.create_task(self._every(self._queue.lease_seconds / 4, lambda: self._take_over(tasks)))
@@ -81,19 +88,19 @@ class Worker:
         while not self._stopping.is_set():
             room = await self._room()
             try:
-                if failures:
-                    # A store that lost its data has lost the group, too.
-                    await self._queue.open()
-                    # Entries whose delivery was lost with the connection are still ours.
-                    self._begin(tasks, await self._queue.unsettled())
-                    room = max(1, self._concurrency - len(self._in_hand))
-                deliveries = await self._queue.read(room, wait_seconds=_READ_WAIT_SECONDS)
+                async with self._turn:
+                    if failures:
+                        # A store that lost its data has lost the group, too.
+                        await self._queue.open()
+                        # Entries whose delivery was lost with the connection are still ours.
+                        self._begin(tasks, await self._queue.unsettled())
+                        room = max(1, self._concurrency - len(self._in_hand))
+                    self._begin(tasks, await self._queue.read(room, wait_seconds=_READ_WAIT_SECONDS))
             except (RedisError, OSError) as error:
                 await self._pause(failures, error)
                 failures += 1
             else:
                 failures = 0
-                self._begin(tasks, deliveries)
 
     async def _room(self) -> int:
         """Wait until there is room for another event; gives for how many, at least one: nobody can read none."""
@@ -105,8 +112,6 @@ class Worker:
     def _begin(self, tasks: asyncio.TaskGroup, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
             if delivery.stream_id not in self._in_hand:
-                if delivery.deaths > 1:
-                    self._suspects.add(delivery.stream_id)
                 name = f"event {delivery.event.id}"
                 self._in_hand[delivery.stream_id] = tasks.create_task(self._work(delivery), name=name)
 
@@ -121,7 +126,6 @@ class Worker:
                         return  # the store is away and the host ends: the event stays pending, for the next run
             finally:
                 del self._in_hand[delivery.stream_id]
-                self._suspects.discard(delivery.stream_id)
                 self._let_go.set()
 
     async def _attempt(self, delivery: Delivery, failures: int) -> bool:
@@ -186,11 +190,31 @@ class Worker:
     async def _take_over(self, tasks: asyncio.TaskGroup) -> None:
         room = self._concurrency - len(self._in_hand)
         if room > 0 and not self._stopping.is_set():
-            deliveries = await self._queue.take_over(room, suspects=0 if self._suspects else 1)
+            deliveries = await self._queue.take_over(room)
             if deliveries:
                 self._log.warning("events_taken_over", count=len(deliveries))
             self._begin(tasks, deliveries)
         self._begin(tasks, await self._queue.lost(self._in_hand.keys()))
+        # Not at the first look: between two ends of a process all others get their turn.
+        if self._queue.suspects_left and self._looked:
+            await self._try_suspects(tasks)
+        self._looked = True
+
+    async def _try_suspects(self, tasks: asyncio.TaskGroup) -> None:
+        """See events through that were in hand when processes ended, each alone: the culprit takes no others along."""
+        clock = asyncio.get_running_loop().time
+        patience = clock() + self._queue.lease_seconds
+        async with self._turn:
+            while self._in_hand and clock() < patience:
+                await asyncio.wait(self._in_hand.values(), timeout=_SHUTDOWN_LOOK_SECONDS)
+            until = clock() + _SUSPECTS_SECONDS
+            while not self._in_hand and not self._stopping.is_set() and clock() < until:
+                suspect = await self._queue.take_suspect()
+                if suspect is None:
+                    return
+                self._log.warning("suspect_taken_over", event_id=suspect.event.id, deaths=suspect.deaths)
+                self._begin(tasks, [suspect])
+                await asyncio.wait(self._in_hand.values())
 
     async def _promote(self) -> None:
         """Bring back what is due, and what waited for a channel that is open again."""

@@ -26,7 +26,10 @@ query PollOrders($first: Int!, $after: String, $search: String!, $lines: Int!) {
           originalUnitPriceSet { presentmentMoney { amount currencyCode } }
         }
       }
-      fulfillments(first: 10) { status displayStatus trackingInfo(first: 3) { company number url } }
+      fulfillments(first: 10) {
+        id name status displayStatus createdAt updatedAt
+        trackingInfo(first: 3) { company number url }
+      }
     }
     pageInfo { hasNextPage endCursor }
   }
@@ -63,10 +66,9 @@ def rest_order(node: Mapping[str, Any]) -> dict[str, Any]:
     that rules and resolvers for either find them.
     """
     attributes = _objects(node.get("customAttributes"))
-    order_id = node.get("legacyResourceId")
+    order_id = _number(node.get("legacyResourceId"))
     return {
-        # UnsignedInt64 travels as text: https://shopify.dev/docs/api/admin-graphql/latest/scalars/UnsignedInt64
-        "id": int(order_id) if isinstance(order_id, str) and order_id.isascii() and order_id.isdigit() else order_id,
+        "id": order_id,
         "name": node.get("name"),
         "order_number": node.get("number"),
         "cart_token": node.get("cartToken"),
@@ -85,7 +87,7 @@ def rest_order(node: Mapping[str, Any]) -> dict[str, Any]:
         "cancelled_at": node.get("cancelledAt"),
         "test": node.get("test"),
         "line_items": [_line_item(item) for item in _objects(_object(node.get("lineItems")).get("nodes"))],
-        "fulfillments": [_fulfillment(item) for item in _objects(node.get("fulfillments"))],
+        "fulfillments": [_fulfillment(item, order_id) for item in _objects(node.get("fulfillments"))],
     }
 
 
@@ -100,10 +102,15 @@ def _line_item(item: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _fulfillment(item: Mapping[str, Any]) -> dict[str, Any]:
+def _fulfillment(item: Mapping[str, Any], order_id: int | None) -> dict[str, Any]:
     tracking = _objects(item.get("trackingInfo"))
     shipment_status = _lower(item.get("displayStatus"))
     return {
+        "id": _number(str(item.get("id")).rpartition("/")[2]),  # of gid://shopify/Fulfillment/255858046
+        "order_id": order_id,
+        "name": item.get("name"),
+        "created_at": item.get("createdAt"),
+        "updated_at": item.get("updatedAt"),
         "status": _lower(item.get("status")),
         "shipment_status": shipment_status if shipment_status in _SHIPMENT_STATUSES else None,
         "tracking_company": tracking[0].get("company") if tracking else None,
@@ -117,6 +124,14 @@ def _money_set(money_bag: object) -> dict[str, Any] | None:
     if not money:
         return None
     return {"presentment_money": {"amount": money.get("amount"), "currency_code": money.get("currencyCode")}}
+
+
+def _number(value: object) -> int | None:
+    """Read an id: UnsignedInt64 travels as text.
+
+    https://shopify.dev/docs/api/admin-graphql/latest/scalars/UnsignedInt64
+    """
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else None
 
 
 def _lower(value: object) -> str | None:

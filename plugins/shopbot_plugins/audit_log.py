@@ -10,7 +10,7 @@ earlier one is replaced) and a new one is begun, so the two take up twice that m
 status, the order, the masked PSID and what each step ended with, but nothing of the messages' texts. Several worker
 processes may share the file.
 
-A crash right after an event may lose its line: the store's journal, which `shopbot explain` shows, is the record.
+A crash right after an event may lose its line: the store's journal is the record.
 """
 
 import asyncio

@@ -4,8 +4,9 @@
       - use: console
         width: 60
 
-Takes every message. `width` is the card's width in columns. Nothing leaves the machine: shown are the text (or, outside
-the messaging window, the utility template with its values), how it would be sent, and to whom, masked.
+Takes every message. `width` is the card's width in columns. Nothing leaves the machine: shown are the text with its
+quick replies (or, outside the messaging window, the utility template with its values), how it would be sent, and to
+whom, masked.
 """
 
 import itertools
@@ -51,7 +52,11 @@ class Plugin:
 def _content(message: OutboundMessage) -> RenderableType:
     template = message.template
     if message.delivery is not Delivery.UTILITY or template is None:
-        return Text(_printable(message.text))
+        text = Text(_printable(message.text))
+        if not message.quick_replies:
+            return text
+        titles = [f"[ {_printable(reply.title)} ]" for reply in message.quick_replies]
+        return Group(text, Text(), Text("  ".join(titles), style="bold"))
     values = [Text(f"{{{{{n}}}}} {_printable(value)}") for n, value in enumerate(template.parameters, start=1)]
     return Group(Text(_printable(f"template {template.name} ({template.language})"), style="italic"), *values)
 

@@ -18,8 +18,8 @@ the connection; connecting, and waiting for a free one of the `connections`, tak
 `notification_type` is REGULAR, SILENT_PUSH or NO_PUSH.
 
 Inside the messaging window the text is sent, outside it the approved utility template; message tags have ended and are
-never sent. The values of a template's placeholders lose line breaks and repeated spaces and are cut at 256 characters;
-a value that is then empty becomes "-".
+never sent. Quick replies go with texts, 13 at most, their titles cut at 20 characters. The values of a template's
+placeholders lose line breaks and repeated spaces and are cut at 256 characters; a value that is then empty becomes "-".
 
 A send is never guessed. Refusals that Meta explains, and faults before anything was written, count as not sent. When
 the request was written and no answer can be read, the message is in doubt: the claim in its `metadata` comes back with

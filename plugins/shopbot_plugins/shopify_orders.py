@@ -39,6 +39,7 @@ Shopify did not understand is an error and never used.
 https://shopify.dev/docs/api/admin-graphql/latest/queries/orders
 """
 
+import re
 from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
@@ -69,10 +70,17 @@ MOST_ORDERS_PER_SEARCH = 20_000
 https://shopify.dev/docs/api/usage/limits"""
 
 _VISIBLE = timedelta(days=60)
+_VERSION = re.compile(r"20[2-9][0-9]-(01|04|07|10)|unstable")
 
 FinancialStatus = Literal[
     "pending", "authorized", "partially_paid", "paid", "partially_refunded", "refunded", "voided", "expired"
 ]
+
+
+def _version(text: str) -> str:
+    if not _VERSION.fullmatch(text):
+        raise ValueError("must be a version of the Admin API, which comes out in 01, 04, 07 and 10: 2026-10")
+    return text
 
 
 def _shop_url(url: str) -> str:
@@ -89,11 +97,8 @@ class Config(PluginConfig):
         None, strict=True, min_length=1, description="The app's client id, where there is no lasting token."
     )
     client_secret: Secret | None = Field(None, description="The app's client secret, together with client_id.")
-    api_version: str = Field(
-        "2026-10",
-        strict=True,
-        pattern=r"^(20[2-9][0-9]-(01|04|07|10)|unstable)$",
-        description="The version of the Admin API: 2026-10.",
+    api_version: Annotated[str, AfterValidator(_version)] = Field(
+        "2026-10", strict=True, description="The version of the Admin API: 2026-10."
     )
     financial_status: tuple[FinancialStatus, ...] = Field(
         ("paid",), description="Only orders in one of these states; an empty list for all orders."
@@ -159,10 +164,7 @@ class Plugin:
             pages += 1
             in_search += len(page.nodes)
             changes: list[datetime] = []
-            for node in page.nodes:
-                order = self._read(node, pages)
-                if order is None:
-                    continue
+            for order, node in self._readable(page, pages):
                 if order.updated_at < begin.replace(microsecond=0):
                     raise ChannelDown("Shopify answered with orders that were not asked for; the answer was not used")
                 changes.append(order.updated_at)
@@ -209,13 +211,22 @@ class Plugin:
                 self._tell(page)
                 return page
 
-    def _read(self, node: object, page: int) -> PolledOrder | None:
-        """Give the order of a node; one that cannot be read must not hide all others."""
-        try:
-            return PolledOrder.from_payload(rest_order(node if isinstance(node, Mapping) else {}), page=page)
-        except UnreadableOrderError as error:
-            self._log.error("shopify_order_unreadable", reason=str(error), page=page)
-            return None
+    def _readable(self, page: OrdersPage, number: int) -> list[tuple[PolledOrder, Mapping[str, Any]]]:
+        """Give the orders of a page with their nodes; one that cannot be read must not hide all others."""
+        orders: list[tuple[PolledOrder, Mapping[str, Any]]] = []
+        unreadable = ""
+        for node in page.nodes:
+            known = node if isinstance(node, Mapping) else {}
+            try:
+                orders.append((PolledOrder.from_payload(rest_order(known), page=number), known))
+            except UnreadableOrderError as error:
+                unreadable = str(error)
+        if unreadable and not orders and page.left_out:
+            codes = ", ".join(sorted({code for _, code in page.left_out}))
+            raise ChannelDown(f"Shopify shows orders and nothing of what is in them ({codes}): check the app's access")
+        if unreadable:
+            self._log.error("shopify_orders_unreadable", count=len(page.nodes) - len(orders), reason=unreadable)
+        return orders
 
     def _is_wanted(self, node: Mapping[str, Any]) -> bool:
         wanted = self._config.financial_status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from shopbot.rules.steps import STEP_NAMES
 from support.command_line import shopbot
 
 ROOT = Path(__file__).parents[2]
-UNSET = {"SHOPIFY_WEBHOOK_SECRET": None, "MESSENGER_PAGE_TOKEN": None}
-SET = {"SHOPIFY_WEBHOOK_SECRET": "a-webhook-secret", "MESSENGER_PAGE_TOKEN": "a-page-token"}
+EXAMPLE = (ROOT / "shopbot.yaml").read_text(encoding="utf-8")
+VARIABLES = re.findall(r"\$\{(\w+)\}", "\n".join(line.partition("#")[0] for line in EXAMPLE.splitlines()))
+UNSET = dict.fromkeys(["MESSENGER_PAGE_TOKEN", *VARIABLES])
 INSTALLED = ", ".join(discover())
 
 SHOP = "shop: {domain: acme.myshopify.com, name: Acme}\n"
@@ -284,23 +286,21 @@ class TestTheCompleteExample:
     """The root shopbot.yaml."""
 
     def test_it_passes_when_its_variables_are_set(self) -> None:
-        ended = shopbot("check", directory=ROOT, environ=SET)
+        ended = shopbot("check", directory=ROOT, environ={name: f"value-of-{name}" for name in VARIABLES})
 
         assert (ended.exit_code, ended.output) == (0, "shopbot.yaml: no problems\n")
 
-    def test_it_names_the_variables_that_are_not_set(self) -> None:
+    def test_it_names_the_variables_that_are_not_set_with_their_places(self) -> None:
         ended = shopbot("check", directory=ROOT, environ=UNSET)
 
-        lines = ended.output.splitlines()
+        *lines, summary = ended.output.splitlines()
         assert ended.exit_code == 1
-        assert [line.partition(": ")[2] for line in lines] == [
-            "the environment variable 'SHOPIFY_WEBHOOK_SECRET' is not set",
-            "the environment variable 'MESSENGER_PAGE_TOKEN' is not set",
-            "2 problems",
-        ]
-        for line, key in zip(lines, ("secrets:", "access_token:"), strict=False):
-            number = int(line.split(":")[1])
-            assert key in (ROOT / "shopbot.yaml").read_text(encoding="utf-8").splitlines()[number - 1]
+        assert summary == f"shopbot.yaml: {len(VARIABLES)} problems"
+        for line, name in zip(lines, VARIABLES, strict=True):
+            place, _, message = line.partition(": ")
+            _, number, column = place.split(":")
+            assert message == f"the environment variable '{name}' is not set"
+            assert EXAMPLE.splitlines()[int(number) - 1][int(column) - 1 :].lstrip('"').startswith(f"${{{name}}}")
 
 
 class TestFilesAndExitCodes:

@@ -71,7 +71,8 @@ async def shopify(*, orders: int, **options: Any) -> AsyncIterator[tuple[Shopify
 @asynccontextmanager
 async def a_host(directory: Path, url: str) -> AsyncIterator[ShopUnderTest]:
     """Run a host whose own first poll is over."""
-    async with shop_under_test(directory, config=CONFIG + POLLERS, environ=variables(url)) as shop:
+    environ = {"SHOPIFY_ADMIN_TOKEN": TOKEN, "SHOPIFY_URL": url}
+    async with shop_under_test(directory, config=CONFIG + POLLERS, environ=environ) as shop:
         (parts,) = shop.host.pollers.parts
         while not (await parts.state.read()).polls:
             await asyncio.sleep(0.01)

@@ -361,7 +361,10 @@ def test_if_is_a_condition() -> None:
         ({"steps": "[5]"}, "4:13: rules[0].steps[0]: expected a step: a name, or one 'name: setting', got 5"),
         (
             {"once_per": "orders"},
-            "5:15: rules[0].once_per: expected 'order' or 'event', got the text 'orders'; did you mean 'order'?",
+            (
+                "5:15: rules[0].once_per: expected 'order', 'fulfillment', 'refund' or 'event', got the text 'orders'; "
+                "did you mean 'order'?"
+            ),
         ),
         (
             {"when": "{text_matches: [ok, '(']}"},

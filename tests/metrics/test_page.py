@@ -37,7 +37,7 @@ async def test_an_order_is_seen_from_its_arrival_to_its_message(tmp_path: Path) 
     assert page.by("shopbot_receipt_to_send_seconds_count", "shop", "source", "attempt") == {
         (SHOP, "webhook", "first"): 1
     }
-    assert page.by("shopbot_webhook_seconds_count", "route", "status") == {("/webhooks/shopify", "200"): 1}
+    assert page.by("shopbot_request_seconds_count", "route", "status") == {("/webhooks/shopify", "200"): 1}
     assert 0 < page.value("shopbot_send_seconds_sum") < page.value("shopbot_receipt_to_send_seconds_sum") < 3
     assert page.value("shopbot_receipt_to_send_seconds_bucket", le="3.0") == 1
     assert page.value("shopbot_store_up") == 1
@@ -126,7 +126,7 @@ async def test_the_messenger_webhook_is_timed_as_well(tmp_path: Path) -> None:
         await shop.http.get("/webhooks/messenger", params={"hub.mode": "subscribe", "hub.verify_token": "wrong"})
         page = await scrape(shop.http)
 
-    assert page.by("shopbot_webhook_seconds_count", "route", "status") == {("/webhooks/messenger", "403"): 1}
+    assert page.by("shopbot_request_seconds_count", "route", "status") == {("/webhooks/messenger", "403"): 1}
     assert page.by("shopbot_rejected_requests_total", "route", "status") == {("/webhooks/messenger", "403"): 1}
 
 
@@ -188,14 +188,10 @@ async def test_a_poller_shows_how_long_a_lost_webhook_could_have_gone_unnoticed(
         assert (await scrape(shop.http)).value("shopbot_poller_gap_seconds") == float("inf")
 
         now_ms = int(time.time() * 1000)
-        fields: dict[str | bytes, str | int] = {
-            "last_success_ms": now_ms - 120_000,
-            "orders": 70,
-            "new": 9,
-            "first_seen": 4,
-            "last_error": "no",
-        }
-        await shop.store.hset(key, mapping=fields)
+        await shop.store.hset(
+            key,
+            mapping={"last_success_ms": now_ms - 120_000, "orders": 70, "first_seen": 4, "last_error": "no"},
+        )
         page = await scrape(shop.http)
 
     assert 120 <= page.value("shopbot_poller_gap_seconds", poller="shopify_orders") < 150

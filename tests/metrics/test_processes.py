@@ -48,8 +48,8 @@ async def test_a_scrape_adds_up_all_processes_also_those_that_have_died(
         for _ in range(10):  # whichever is asked
             page = await scrape(host.http)
             assert page.value("shopbot_events_total", topic="orders/create", result="new") == posted
-            assert page.value("shopbot_webhook_seconds_count", status="200") == posted
-            assert page.value("shopbot_webhook_seconds_bucket", le="+Inf") == posted
+            assert page.value("shopbot_request_seconds_count", status="200") == posted
+            assert page.value("shopbot_request_seconds_bucket", le="+Inf") == posted
 
         first = host.workers[0]
         os.kill(first, signal.SIGKILL)

@@ -360,7 +360,15 @@ class TestAnswers:
             api.say({"data": orders(node, a_node(1))})
 
             assert [order.order_id for order in await poll(running)] == [2]
-            assert running.log.of("shopify_order_unreadable")
+            assert running.log.of("shopify_orders_unreadable")
+
+    async def test_orders_of_which_nothing_may_be_read_need_a_person(self) -> None:
+        error = {"message": "not approved", "path": ["orders", "nodes", 0], "extensions": {"code": "ACCESS_DENIED"}}
+        async with scripted() as (api, running):
+            api.say({"data": orders(None, None), "errors": [error]})
+
+            with pytest.raises(ChannelDown, match="ACCESS_DENIED"):
+                await poll(running)
 
     async def test_what_came_before_a_fault_was_given(self) -> None:
         async with scripted() as (api, running):

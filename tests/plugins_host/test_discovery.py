@@ -235,9 +235,6 @@ def test_a_plugin_without_a_config_takes_no_settings(tmp_path: Path) -> None:
     assert (plugin.config.model_fields, plugin.kinds, plugin.summary) == ({}, (), "")
 
 
-# --- what a broken plugin means for a configuration ------------------------------------------------------------------
-
-
 def check(directory: Path, resolvers: str) -> Checked:
     config = directory / "shopbot.yaml"
     config.write_text(f"shop: {{domain: acme.myshopify.com, name: Acme}}\nresolvers: [{resolvers}]\n", encoding="utf-8")
@@ -324,8 +321,8 @@ def test_a_hook_that_breaks_the_contract_is_named_at_its_entry(tmp_path: Path) -
     assert [str(problem) for problem in checked.problems] == [
         f"{config}:2:19: resolvers[0]:plain: resolve_psid must be `async def`",
         (
-            f"{config}:2:33: resolvers[1]:ordre: Argument(s) {{'ordre'}} are declared in the hookimpl but can not be found"
-            " in the hookspec"
+            f"{config}:2:33: resolvers[1]:ordre: Argument(s) {{'ordre'}} are declared in the hookimpl but can not be"
+            " found in the hookspec"
         ),
     ]
 

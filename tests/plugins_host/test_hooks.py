@@ -10,6 +10,9 @@ from shopbot.discovery import PluginError
 from shopbot.hookspecs import HookSpecs
 from shopbot.plugin import (
     CartResult,
+    Checkout,
+    CheckoutLine,
+    CheckoutRequest,
     Event,
     InboundRequest,
     Order,
@@ -27,8 +30,6 @@ from shopbot.plugin import (
 )
 from support.hook_plugins import FOUND, MESSAGE, ORDER, PSID, REQUEST, RUN, SINCE, LifeCycle, context_of, entries
 from support.store_parts import an_event
-
-# --- one test per hook -----------------------------------------------------------------------------------------------
 
 
 def test_hook_verify_request() -> None:
@@ -104,6 +105,22 @@ async def test_hook_poll_orders() -> None:
     assert [order async for order in poller(SINCE)] == [polled]
 
 
+async def test_hook_create_checkout() -> None:
+    wish = CheckoutRequest(psid=PSID, lines=(CheckoutLine(variant_id=1, quantity=2),), attributes={"psid": "signed"})
+
+    class Links:
+        @hookimpl
+        async def create_checkout(self, request: CheckoutRequest) -> Checkout | None:
+            if len(request.lines) > 1:
+                return None
+            return Checkout(url="https://acme.example/pay", checkout_token="0123456789abcdef")
+
+    (links,) = entries("checkouts", Links()).checkouts
+
+    assert await links(wish) == Checkout(url="https://acme.example/pay", checkout_token="0123456789abcdef")
+    assert await links(wish.model_copy(update={"lines": wish.lines * 2})) is None
+
+
 async def test_hook_run_step() -> None:
     class Step:
         @hookimpl
@@ -171,145 +188,6 @@ def test_every_hook_has_a_test_of_its_own() -> None:
     hooks = [name for name in vars(HookSpecs) if not name.startswith("_")]
 
     assert [name for name in hooks if f"test_hook_{name}" not in globals()] == []
-
-
-# --- the contract is checked before anything runs --------------------------------------------------------------------
-
-
-def complaint(section: str, *plugins: object) -> str:
-    with pytest.raises(PluginError) as error:
-        entries(section, *plugins)
-    return str(error.value)
-
-
-def test_a_misspelled_hook_is_an_error_with_a_suggestion() -> None:
-    class Plugin:
-        @hookimpl
-        async def resolve_pisd(self, order: Order) -> None: ...
-
-    assert complaint("resolvers", Plugin()) == (
-        "resolvers[0]:plugin: unknown hook 'resolve_pisd'; did you mean 'resolve_psid'?"
-    )
-
-
-def test_a_hook_that_resembles_none_is_an_error_that_lists_them_all() -> None:
-    class Plugin:
-        @hookimpl
-        async def brew_coffee(self) -> None: ...
-
-    text = complaint("plugins", Plugin())
-
-    assert text.startswith("plugins[0]:plugin: unknown hook 'brew_coffee'; hooks are: verify_request, resolve_psid, ")
-    assert all(name in text for name in vars(HookSpecs) if not name.startswith("_"))
-
-
-def test_an_argument_that_the_hook_does_not_have_is_an_error_that_names_it() -> None:
-    class Plugin:
-        @hookimpl
-        async def resolve_psid(self, ordre: Order) -> None: ...
-
-    assert complaint("resolvers", Plugin()) == (
-        "resolvers[0]:plugin: Argument(s) {'ordre'} are declared in the hookimpl but can not be found in the hookspec"
-    )
-
-
-def test_the_plugin_at_fault_is_named_and_not_the_one_before_it() -> None:
-    class Fine:
-        @hookimpl
-        async def resolve_psid(self, order: Order) -> None: ...
-
-    class Broken:
-        @hookimpl
-        async def resolve_psid(self, order: Order) -> None: ...
-
-        @hookimpl
-        async def event_finishd(self) -> None: ...
-
-    assert complaint("resolvers", Fine(), Broken()) == (
-        "resolvers[1]:broken: unknown hook 'event_finishd'; did you mean 'event_finished'?"
-    )
-
-
-class PlainResolver:
-    @hookimpl
-    def resolve_psid(self, order: Order) -> None: ...
-
-
-class AwaitedVerifier:
-    @hookimpl
-    async def verify_request(self, request: InboundRequest) -> None: ...
-
-
-class AwaitedFilters:
-    @hookimpl
-    async def template_filters(self) -> None: ...
-
-
-class PollerWithoutYield:
-    @hookimpl
-    async def poll_orders(self, since: datetime) -> None: ...
-
-
-class ResolverWithYield:
-    @hookimpl
-    async def resolve_psid(self, order: Order) -> AsyncGenerator[Resolution, None]:
-        yield FOUND
-
-
-@pytest.mark.parametrize(
-    ("section", "plugin", "text"),
-    [
-        ("resolvers", PlainResolver(), "resolvers[0]:plainresolver: resolve_psid must be `async def`"),
-        ("verify", AwaitedVerifier(), "verify[0]:awaitedverifier: verify_request must be `def`"),
-        (
-            "pollers",
-            PollerWithoutYield(),
-            "pollers[0]:pollerwithoutyield: poll_orders must be `async def` with `yield`",
-        ),
-        ("resolvers", ResolverWithYield(), "resolvers[0]:resolverwithyield: resolve_psid must be `async def`"),
-    ],
-)
-def test_a_hook_of_the_wrong_kind_of_function_is_an_error(section: str, plugin: object, text: str) -> None:
-    assert complaint(section, plugin) == text
-
-
-def test_filters_of_the_wrong_kind_of_function_are_an_error() -> None:
-    with pytest.raises(PluginError, match=r"plugins\[0\]:awaitedfilters: template_filters must be `def`"):
-        entries("plugins", AwaitedFilters()).filters()
-
-
-@pytest.mark.parametrize(
-    ("section", "hook"),
-    [
-        ("verify", "verify_request"),
-        ("resolvers", "resolve_psid"),
-        ("carts", "clear_cart"),
-        ("senders", "send_message"),
-        ("pollers", "poll_orders"),
-    ],
-)
-def test_a_plugin_in_a_list_whose_hook_it_lacks_is_an_error(section: str, hook: str) -> None:
-    assert complaint(section, LifeCycle("a", [])) == (
-        f"{section}[0]:lifecycle: 'lifecycle' has no {hook} hook and cannot stand under `{section}:`"
-    )
-
-
-def test_a_plugin_is_asked_only_for_the_list_that_it_stands_in() -> None:
-    """A plugin may have several hooks; its place in shopbot.yaml says which of them the merchant wants."""
-
-    class Both:
-        @hookimpl
-        async def resolve_psid(self, order: Order) -> None: ...
-
-        @hookimpl
-        async def send_message(self, message: OutboundMessage) -> None: ...
-
-    hooks = entries("resolvers", Both())
-
-    assert (len(hooks.resolvers), len(hooks.senders)) == (1, 0)
-
-
-# --- order, arguments, several instances -----------------------------------------------------------------------------
 
 
 class Named:

@@ -12,15 +12,16 @@ from shopbot.testing.host import PAGE_TOKEN, ShopUnderTest, shop_under_test
 from shopbot.testing.messenger import Fault, MessengerSimulator, Usage
 from support.attacked_shop import (
     MovedClock,
+    address_of,
     another_process,
     config,
     logged,
     names,
     post_orders,
     readiness,
-    until,
     waiting,
 )
+from support.eventually import eventually
 
 CALLS_A_SECOND = 300
 """Meta's cap for a Page.
@@ -31,18 +32,13 @@ async def all_parked(shop: ShopUnderTest, count: int) -> bool:
     return await waiting(shop, "parked") == count
 
 
-async def address_of(shop: ShopUnderTest) -> str:
-    """Give the simulator's address, for a second process."""
-    return str(shop.host.hooks.senders[0].instance.plugin._config.api_url).removesuffix("/v25.0")
-
-
 class TestARevokedToken:
     async def test_parks_everything_without_using_up_attempts_and_says_so_once(self, tmp_path: Path) -> None:
         async with shop_under_test(tmp_path) as shop:
-            shop.messenger.tokens.revoke(PAGE_TOKEN)
+            shop.messenger.tokens.revoke()
             events = await post_orders(shop, 12)
 
-            await until(lambda: all_parked(shop, 12), "all parked")
+            await eventually(lambda: all_parked(shop, 12), "all parked")
 
             records = [await shop.records.event(event) for event in events]
             assert {(r.status, r.reason, r.attempts) for r in records if r} == {("held", "CHANNEL_DOWN", 0)}
@@ -54,9 +50,9 @@ class TestARevokedToken:
     async def test_is_tried_with_few_messages_while_it_lasts(self, tmp_path: Path) -> None:
         clock = MovedClock()
         async with shop_under_test(tmp_path, clock=clock) as shop:
-            shop.messenger.tokens.revoke(PAGE_TOKEN)
+            shop.messenger.tokens.revoke()
             await post_orders(shop, 12)
-            await until(lambda: all_parked(shop, 12), "all parked")
+            await eventually(lambda: all_parked(shop, 12), "all parked")
             before = len(shop.messenger.requests)
 
             for _ in range(3):
@@ -69,9 +65,9 @@ class TestARevokedToken:
     async def test_is_over_by_itself_once_the_platform_takes_the_token_again(self, tmp_path: Path) -> None:
         clock = MovedClock()
         async with shop_under_test(tmp_path, clock=clock) as shop:
-            shop.messenger.tokens.revoke(PAGE_TOKEN)
+            shop.messenger.tokens.revoke()
             await post_orders(shop, 5)
-            await until(lambda: all_parked(shop, 5), "all parked")
+            await eventually(lambda: all_parked(shop, 5), "all parked")
 
             shop.messenger.tokens.accept(PAGE_TOKEN)
             clock.move(seconds=PROBE_SECONDS + 1)
@@ -87,30 +83,30 @@ class TestARevokedToken:
         first = tmp_path / "first"
         first.mkdir()
         async with shop_under_test(first, messenger=page) as shop:
-            page.tokens.revoke(PAGE_TOKEN)
+            page.tokens.revoke()
             page.tokens.accept("the-new-token")
             await post_orders(shop, 5)
-            await until(lambda: all_parked(shop, 5), "all parked")
+            await eventually(lambda: all_parked(shop, 5), "all parked")
 
         async with shop_under_test(first, messenger=page, environ={"MESSENGER_PAGE_TOKEN": "the-new-token"}) as shop:
             await page.wait_for_sent(5, timeout_seconds=5.0)
 
             assert sorted(names(page)) == [f"#{number}" for number in range(1001, 1006)]
-            await until(lambda: all_parked(shop, 0), "nothing is parked")
+            await eventually(lambda: all_parked(shop, 0), "nothing is parked")
 
 
 class TestARateLimit:
     async def test_pauses_the_page_in_all_processes_until_the_stated_time(self, tmp_path: Path) -> None:
         clock = MovedClock()
         async with shop_under_test(tmp_path, clock=clock) as shop:
-            async with another_process(shop, await address_of(shop), clock):
+            async with another_process(shop, address_of(shop), clock):
                 for code in (613, 80006):
                     shop.messenger.inject(Fault.error(code, regain_access_minutes=7))
                     before = len(shop.messenger.requests)
                     await post_orders(shop, 1, first=1000 + before)
-                    await until(lambda: all_parked(shop, 1), "the first is parked")  # noqa: B023 - used at once
+                    await eventually(lambda: all_parked(shop, 1), "the first is parked")
                     await post_orders(shop, 10, first=3000 + before)
-                    await until(lambda: all_parked(shop, 11), "all parked")
+                    await eventually(lambda: all_parked(shop, 11), "all parked")
 
                     assert len(shop.messenger.requests) == before + 1
                     status, checks = await readiness(shop)
@@ -122,7 +118,7 @@ class TestARateLimit:
                     assert len(shop.messenger.requests) == before + 1
 
                     clock.move(seconds=6)
-                    await until(lambda: all_parked(shop, 0), "the pause is over")
+                    await eventually(lambda: all_parked(shop, 0), "the pause is over")
                     await shop.messenger.wait_for_requests(before + 12)
 
             sent = names(shop.messenger)
@@ -137,7 +133,7 @@ class TestARateLimit:
         async with shop_under_test(tmp_path, clock=clock) as shop:
             shop.messenger.inject(Fault.error(613, regain_access_minutes=1))
             await post_orders(shop, 1)
-            await until(lambda: all_parked(shop, 1), "paused")
+            await eventually(lambda: all_parked(shop, 1), "paused")
 
             clock.move(days=-2)
             await shop.messenger.wait_for_sent(1)
@@ -146,13 +142,15 @@ class TestARateLimit:
 class TestThePace:
     async def test_two_processes_together_stay_below_metas_cap(self, tmp_path: Path) -> None:
         orders, sender = 1200, {"connections": 100, "timeout": "30s"}
+        clock = MovedClock()
         page = MessengerSimulator(access_token=PAGE_TOKEN, latency_seconds=0.1, keep=orders)
-        async with shop_under_test(tmp_path, config=config(sender=sender), messenger=page) as shop:
-            page.tokens.revoke(PAGE_TOKEN)  # let a backlog gather
-            await post_orders(shop, orders)
-            await until(lambda: all_parked(shop, orders), "a backlog", limit_seconds=60.0)
+        async with shop_under_test(tmp_path, config=config(sender=sender), messenger=page, clock=clock) as shop:
+            page.tokens.revoke()  # let a backlog gather
+            await asyncio.gather(*(post_orders(shop, 50, first=1000 + 50 * n) for n in range(orders // 50)))
+            await eventually(lambda: all_parked(shop, orders), "a backlog", limit_seconds=60.0)
             page.tokens.accept(PAGE_TOKEN)
-            async with another_process(shop, await address_of(shop)):
+            clock.move(seconds=PROBE_SECONDS + 1)
+            async with another_process(shop, address_of(shop), clock):
                 await page.wait_for_sent(orders, timeout_seconds=60.0)
 
         per_second = Counter(int(sent.at) for sent in page.sent)

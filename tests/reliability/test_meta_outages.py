@@ -1,11 +1,10 @@
-"""Meta away, slow, or talking nonsense: what was not sent is sent later, what may have been sent is never sent again."""
+"""Meta away, slow, or talking nonsense: what was not sent is sent later, what may have been sent is not sent again."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,10 +21,10 @@ from support.attacked_shop import (
     names,
     next_due_ms,
     post_orders,
-    until,
     waiting,
 )
-from support.ports import free_port
+from support.eventually import eventually
+from support.host_process import free_port
 
 DEFAULTS = {"attempts": 8, "first": "2s", "factor": 4, "max": "1h"}
 ONCE_A_MINUTE = {"deadline": "1m"}
@@ -60,11 +59,11 @@ async def test_everything_is_delivered_once_after_meta_was_away_for_an_hour(tmp_
     ) as shop:
         start = clock.seconds()
         events = await post_orders(shop, 20)
-        await until(lambda: all_wait_again(shop, 20), "the first attempts")
+        await eventually(lambda: all_wait_again(shop, 20), "the first attempts")
         attempts = 1
         while (due := await next_due_ms(shop, "retries")) is not None and due / 1000 < start + 3600:
             clock.move_to(due)
-            await until(lambda: all_wait_again(shop, 20), "another attempt")
+            await eventually(lambda: all_wait_again(shop, 20), "another attempt")
             attempts += 1
         clock.move_to((start + 3600) * 1000)
 
@@ -105,9 +104,9 @@ async def test_a_refusal_that_may_pass_is_tried_again_and_the_message_comes_once
         assert len(shop.messenger.sent) == 1
 
 
-def with_echoes(**sections: Any) -> str:
+def with_echoes() -> str:
     """Take Messenger's webhooks, too."""
-    return config(verify=[SHOPIFY_HMAC, MESSENGER_HMAC], in_doubt=ONCE_A_MINUTE, sender={"timeout": "300ms"}, **sections)
+    return config(verify=[SHOPIFY_HMAC, MESSENGER_HMAC], in_doubt=ONCE_A_MINUTE, sender={"timeout": "300ms"})
 
 
 async def echoing(shop: ShopUnderTest, *, delay_seconds: float = 0.0) -> None:
@@ -156,7 +155,7 @@ async def test_a_message_that_may_be_lost_is_held_and_neither_sent_again_nor_giv
         await echoing(shop)
         shop.messenger.inject(LOST[name])
         event = (await post_orders(shop, 1))[0]
-        await until(lambda: is_held(shop), "the event is held")
+        await eventually(lambda: is_held(shop), "the event is held")
         assert shop.messenger.sent == []
 
         clock.move(minutes=1, seconds=1)
@@ -182,7 +181,7 @@ async def test_a_storm_of_5xx_loses_nothing_and_sends_nothing_twice(tmp_path: Pa
                 chance.choice([Fault.error(2), Fault.error(2), Fault.http(500), Fault.http(502, accepted=True)])
             )
         events = await post_orders(shop, 40)
-        await until(lambda: nothing_but_held(shop), "all tried")
+        await eventually(lambda: nothing_but_held(shop), "all tried")
 
         clock.move(minutes=1, seconds=1)
         records = [await shop.finished(event) for event in events]

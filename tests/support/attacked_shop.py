@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -48,7 +47,7 @@ class MovedClock:
         self._ahead = max(self._ahead, moment_ms / 1000 - time.time())
 
 
-def config(*, sender: Mapping[str, Any] | None = None, **sections: Any) -> str:
+def config(*, sender: Mapping[str, Any] | None = None, **sections: Any) -> str:  # noqa: ANN401 - YAML
     """Give the tests' configuration with whole sections replaced, and some of the sender's settings."""
     document: dict[str, Any] = yaml.safe_load(CONFIG)
     for rule in document["rules"]:
@@ -58,7 +57,7 @@ def config(*, sender: Mapping[str, Any] | None = None, **sections: Any) -> str:
     return yaml.safe_dump(document)
 
 
-def message(**settings: Any) -> dict[str, Any]:
+def message(**settings: Any) -> dict[str, Any]:  # noqa: ANN401 - YAML
     """Give the section `messages:` with more settings for the confirmation."""
     return {"order_confirmation": {"tag": "order_update", "text": "order_confirmation.txt.j2", **settings}}
 
@@ -81,6 +80,12 @@ async def another_process(
         await host.stop()
 
 
+def address_of(shop: ShopUnderTest) -> str:
+    """Give the simulator's address, for a second process."""
+    plugin: Any = shop.host.hooks.senders[0].instance.plugin
+    return str(plugin._config.api_url).removesuffix("/v25.0")
+
+
 def an_order(number: int, psid: str = PSID) -> dict[str, Any]:
     """Give the body of a paid order; a number makes an order."""
     return paid_order(order_id=5_000_000_000 + number, number=number, psid=psid)
@@ -97,17 +102,6 @@ async def post_orders(shop: ShopUnderTest, count: int, *, psid: str | None = Non
 def names(messenger: MessengerSimulator) -> list[str]:
     """Give the order names in what shoppers received, in the order of sending."""
     return [line.removeprefix("Order ") for sent in messenger.sent for line in sent.text.split("\n")[1:2]]
-
-
-async def until(condition: Callable[[], Awaitable[bool] | bool], what: str, limit_seconds: float = 20.0) -> None:
-    """Wait until something holds; fails with *what* when it does not come true in time."""
-    deadline = time.monotonic() + limit_seconds
-    while True:
-        answer = condition()
-        if answer is True or (not isinstance(answer, bool) and await answer):
-            return
-        assert time.monotonic() < deadline, f"not in time: {what}"
-        await asyncio.sleep(0.01)
 
 
 async def waiting(shop: ShopUnderTest, name: str) -> int:

@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from shopbot.cli.config_argument import DEFAULT_CONFIG
+from shopbot.cli.config_argument import DEFAULT_CONFIG, ConfigsArgument
 from shopbot.config.problem import Problem
-from shopbot.host.blueprint import check_config
+from shopbot.host.fleet import check_fleet
 
 _DEFAULT = [DEFAULT_CONFIG]
 
 
 def check(
-    configs: Annotated[list[Path] | None, typer.Argument(metavar="[CONFIG]...", help="Configuration files.")] = None,
+    configs: ConfigsArgument = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per problem.")] = False,
 ) -> None:
     """Check configuration files: keys, values, variables, plugins and their settings, templates.
@@ -25,7 +25,7 @@ def check(
     Example: shopbot check shopbot.yaml
     """
     paths = list(dict.fromkeys(configs or _DEFAULT))
-    problems = [problem for path in paths for problem in check_config(path, os.environ).problems]
+    problems = check_fleet(paths, os.environ).problems
     for problem in problems:
         typer.echo(_json(problem) if as_json else str(problem))
     errors = sum(problem.severity == "error" for problem in problems)

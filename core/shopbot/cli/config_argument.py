@@ -11,3 +11,8 @@ ConfigArgument = Annotated[
     Path, typer.Argument(metavar="[CONFIG]", help="The configuration file.", show_default="shopbot.yaml")
 ]
 """One configuration; `shopbot.yaml` in the current directory unless given."""
+
+ConfigsArgument = Annotated[
+    list[Path] | None, typer.Argument(metavar="[CONFIG]...", help="Configuration files; shopbot.yaml unless given.")
+]
+"""One configuration or several, each for a shop."""

@@ -1,4 +1,4 @@
-"""A plugin's settings in words that a merchant reads: for `shopbot plugins` and the manual."""
+"""The keys of a model in words that a merchant reads: for `shopbot plugins` and the manual."""
 
 import json
 from collections.abc import Mapping
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from pydantic import BaseModel
+
 from shopbot.config.duration import PATTERN, format_duration
-from shopbot.plugin import PluginConfig
 
 _TYPES: Mapping[str, str] = {
     "string": "text",
@@ -21,7 +22,7 @@ _TYPES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One key that a `use:` entry accepts."""
+    """One key that a part of shopbot.yaml accepts."""
 
     name: str
     type: str
@@ -37,11 +38,15 @@ class Setting:
             return "required"
         if self.default is None:
             return "none"
-        return self.default if isinstance(self.default, str) else json.dumps(self.default, ensure_ascii=False)
+        return (
+            self.default
+            if isinstance(self.default, str) and self.default
+            else json.dumps(self.default, ensure_ascii=False)
+        )
 
 
-def settings_of(config: type[PluginConfig]) -> list[Setting]:
-    """Describe the settings of a plugin, in the order of its model."""
+def settings_of(config: type[BaseModel]) -> list[Setting]:
+    """Describe the keys of a model, in its own order."""
     schema = config.model_json_schema()
     required = set(schema.get("required", ()))
     fields = {field.alias or name: field for name, field in config.model_fields.items()}
@@ -56,7 +61,7 @@ def settings_of(config: type[PluginConfig]) -> list[Setting]:
                 type=_type(described, schema.get("$defs", {})),
                 required=name in required,
                 default=default,
-                description=described.get("description", ""),
+                description=described.get("description") or (fields[name].description if name in fields else "") or "",
             )
         )
     return settings

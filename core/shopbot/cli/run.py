@@ -1,14 +1,17 @@
 """`shopbot run`: the host."""
 
+import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from shopbot.cli.config_argument import DEFAULT_CONFIG, ConfigArgument
+from shopbot.cli.config_argument import DEFAULT_CONFIG, ConfigsArgument
 from shopbot.config.problem import ConfigError
-from shopbot.host.blueprint import Blueprint, check_config
+from shopbot.host.blueprint import Blueprint
+from shopbot.host.fleet import check_fleet
 from shopbot.host.logs import configure_logging
 from shopbot.host.shop_host import Role
 from shopbot.host.supervisor import CannotStartError, Supervisor
@@ -17,7 +20,7 @@ from shopbot.store.errors import StoreError
 
 
 def run(
-    config: ConfigArgument = DEFAULT_CONFIG,
+    configs: ConfigsArgument = None,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
@@ -25,41 +28,41 @@ def run(
 ) -> None:
     """Run the host: take webhooks in, work them off, send the messages.
 
-    Checks the configuration as `shopbot check` does and does not start with an error in it. Ends on SIGTERM or Ctrl-C,
-    once what is under way is done.
+    Checks the configuration as `shopbot check` does and does not start with an error in it. Several configurations are
+    several shops: webhooks go to the one whose domain, or Page, they name. Ends on SIGTERM or Ctrl-C, once what is
+    under way is done.
 
-    Example: shopbot run shopbot.yaml --port 8000
+    Example: shopbot run shops/*.yaml --port 8000
     """
-    checked = check_config(config, os.environ)
-    for problem in checked.problems:
+    paths = configs or [DEFAULT_CONFIG]
+    fleet = check_fleet(paths, os.environ)
+    for problem in fleet.problems:
         typer.echo(str(problem), err=True)
-    blueprint = checked.blueprint
-    if blueprint is None:
+    if not fleet.blueprints:
         raise typer.Exit(1)
-    configure_logging(blueprint.settings.log)
+    configure_logging(fleet.blueprints[0].settings.log)
     try:
-        _serve(blueprint, config, (host, port), workers, role)
+        with contextlib.ExitStack() as stack:
+            embedded = {one.data_dir.resolve() for one in fleet.blueprints if one.settings.store.embedded}
+            for data_dir in sorted(embedded):
+                stack.enter_context(EmbeddedServer(data_dir))
+            _supervise(fleet.blueprints, paths, (host, port), workers, role)
     except (StoreError, CannotStartError, ConfigError) as error:
         typer.echo(f"shopbot: {error}", err=True)
         raise typer.Exit(1) from error
 
 
-def _serve(blueprint: Blueprint, config: Path, address: tuple[str, int], workers: int, role: Role) -> None:
-    if blueprint.settings.store.embedded:
-        with EmbeddedServer(blueprint.data_dir):
-            _supervise(blueprint, config, address, workers, role)
-    else:
-        _supervise(blueprint, config, address, workers, role)
-
-
-def _supervise(blueprint: Blueprint, config: Path, address: tuple[str, int], workers: int, role: Role) -> None:
+def _supervise(
+    blueprints: Sequence[Blueprint], configs: Sequence[Path], address: tuple[str, int], workers: int, role: Role
+) -> None:
     def announce(url: str) -> None:
-        for place in blueprint.hooks.places:
-            typer.echo(f"  {place}")
-        typer.echo(f"shopbot serves {blueprint.shop.domain} on {url}")
+        for blueprint in blueprints:
+            for place in blueprint.hooks.places:
+                typer.echo(f"  {place}")
+            typer.echo(f"shopbot serves {blueprint.shop.domain} on {url}")
 
     supervisor = Supervisor(
-        config=config,
+        configs=configs,
         address=address,
         processes=workers,
         role=role,

@@ -26,6 +26,7 @@ https://developers.facebook.com/docs/messenger-platform/reference/send-api"""
 
 _LIMIT_PATTERN = r"^[1-9][0-9]{0,5}/(hour|day|week)$"
 _LIMIT = re.compile(_LIMIT_PATTERN)
+_LONGEST_PAYLOAD = 1000
 _PERIODS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
 
 
@@ -76,6 +77,18 @@ class UtilityTemplateSettings(Section):
     )
 
 
+class QuickReplySettings(Section):
+    """A button below a message that answers for the shopper, and is gone after the tap.
+
+    https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/quick-replies
+    """
+
+    title: Text = Field(description="What it says, 20 characters at most; a Jinja template.")
+    payload: Annotated[Text, Field(max_length=_LONGEST_PAYLOAD)] = Field(
+        description="What a rule's `payload:` waits for: ORDER_STATUS. A Jinja template, 1000 characters at most."
+    )
+
+
 class MessageSettings(Section):
     """One message that steps can send by its name."""
 
@@ -103,6 +116,11 @@ class MessageSettings(Section):
     on_limit: Literal["hold", "drop"] = Field(
         "hold",
         description="What becomes of a message over the limit: hold keeps it, drop gives it up.",
+    )
+    quick_replies: Literal["orders"] | Annotated[tuple[QuickReplySettings, ...], Field(max_length=13)] = Field(
+        (),
+        description="Buttons below the text, 13 at most; orders: one for each order that `find_orders` found. They go "
+        "with texts inside Messenger's standard window only.",
     )
     utility_template: UtilityTemplateSettings | None = Field(
         None,

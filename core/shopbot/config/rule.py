@@ -6,9 +6,12 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from shopbot.config.expected import expected
+from shopbot.config.phrase import check_phrase
 from shopbot.config.problem import suggest
 from shopbot.config.section import Name, OneOrMany, Section, Text
+from shopbot.config.shop import check_locale
 from shopbot.config.topics import KNOWN_TOPICS, TOPIC_PATTERN
+from shopbot.model.parcel import ParcelStatus
 
 
 class Step(NamedTuple):
@@ -26,14 +29,6 @@ def _topic(value: str) -> str:
     return value
 
 
-def _regular_expression(value: str) -> str:
-    try:
-        re.compile(value)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise expected("a regular expression", f": {error}") from error
-    return value
-
-
 def _step(value: object) -> object:
     if isinstance(value, str) and value.strip():
         return value
@@ -46,7 +41,8 @@ def _step(value: object) -> object:
 
 
 _Topic = Annotated[str, AfterValidator(_topic), WithJsonSchema({"type": "string", "pattern": TOPIC_PATTERN})]
-_RegularExpression = Annotated[str, AfterValidator(_regular_expression)]
+_Phrase = Annotated[str, AfterValidator(check_phrase)]
+_Language = Annotated[str, AfterValidator(check_locale)]
 _OneStep = Annotated[
     str | dict[str, object],
     BeforeValidator(_step),
@@ -71,10 +67,20 @@ class WhenSettings(Section):
     )
     cancelled: bool | None = Field(None, description="Whether the order is cancelled.")
     test: bool | None = Field(None, description="Whether it is a test order, made with a test payment.")
-    text_matches: OneOrMany[_RegularExpression] | None = Field(
+    parcel_status: OneOrMany[ParcelStatus] | None = Field(
         None,
-        description="Regular expressions, searched in what the shopper wrote, whatever the case of letters; "
-        "only for Messenger events.",
+        description="Where the parcel is that the event is about: " + ", ".join(ParcelStatus) + ".",
+    )
+    text_matches: OneOrMany[_Phrase] | dict[_Language, OneOrMany[_Phrase]] | None = Field(
+        None,
+        description="Regular expressions, searched in what the shopper wrote, whatever the case of letters and the "
+        "kind of apostrophe; only for Messenger events. Under the names of languages (en, de, pt_BR) they also say in "
+        "which language to answer. Where `payload` is given as well, either will do.",
+    )
+    payload: OneOrMany[Text] | None = Field(
+        None,
+        description="What comes with a button or quick reply that was tapped: ORDER_STATUS, which also stands for "
+        "ORDER_STATUS: and something behind it; only for Messenger events.",
     )
 
 
@@ -89,9 +95,10 @@ class RuleSettings(Section):
         alias="if",
         description="A Jinja expression without braces that must be true: order.total.amount > 50.",
     )
-    once_per: Literal["order", "event"] = Field(
+    once_per: Literal["order", "fulfillment", "refund", "event"] = Field(
         "event",
-        description="order: the rule runs once for an order, whatever brings it; event: once for each event.",
+        description="order: the rule runs once for an order, whatever brings it; fulfillment: once for a parcel; "
+        "refund: once for a refund; event: once for each event.",
     )
     steps: Annotated[tuple[_OneStep, ...], Field(min_length=1)] = Field(
         description="What is done, in this order: step names, or 'name: setting' where a step takes one."

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_va
 from pydantic_core import InitErrorDetails
 
 from shopbot.config.checkout import CartLimitSettings, CheckoutTokenSettings
-from shopbot.config.duration import PositiveDuration
+from shopbot.config.duration import Duration, PositiveDuration
 from shopbot.config.expected import expected
 from shopbot.config.message import Limit, MessageSettings, UtilityTemplateSettings
 from shopbot.config.plugin_entry import PLUGIN_LISTS, PluginEntry, PollerEntry
@@ -38,6 +38,7 @@ __all__ = [
     "UtilityTemplateSettings",
     "WebSettings",
     "WhenSettings",
+    "WindowSettings",
     "WorkerSettings",
 ]
 
@@ -85,6 +86,12 @@ class RetrySettings(Section):
         return self
 
 
+def _no_longer_than_messengers(value: timedelta) -> timedelta:
+    if value > timedelta(hours=24):
+        raise expected("at most 24h, which is Messenger's own window", text=False, got=False)
+    return value
+
+
 def _key(value: SecretStr) -> SecretStr:
     if len(value.get_secret_value()) < _SHORTEST_KEY:
         raise expected(f"a key of at least {_SHORTEST_KEY} characters", text=False)
@@ -102,6 +109,32 @@ class InDoubtSettings(Section):
         description="Whether to send again without an echo, when echoes of later messages have arrived. Otherwise, and "
         "where false, a person decides.",
     )
+
+
+class WindowSettings(Section):
+    """Messenger's standard messaging window: how long after a shopper's last act free texts may be sent.
+
+    https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages
+    """
+
+    length: Annotated[PositiveDuration, AfterValidator(_no_longer_than_messengers)] = Field(
+        timedelta(hours=24), description="How long the window stays open; Messenger's own is 24h."
+    )
+    margin: Duration = Field(
+        timedelta(minutes=10),
+        description="How long before its end it counts as closed: a message takes time to get there.",
+    )
+    release: PositiveDuration = Field(
+        timedelta(days=7),
+        description="How long after it found the window closed a message that is held goes out by itself when the "
+        "shopper writes again; later it is for a person to decide.",
+    )
+
+    @model_validator(mode="after")
+    def _margin_is_shorter(self) -> Self:
+        if self.margin >= self.length:
+            raise expected("'margin' to be shorter than 'length'", text=False, got=False)
+        return self
 
 
 class WebSettings(Section):
@@ -192,6 +225,7 @@ class Settings(Section):
     in_doubt: InDoubtSettings = Field(
         InDoubtSettings(), description="What becomes of a message that may or may not have been sent."
     )
+    window: WindowSettings = Field(WindowSettings(), description="Messenger's standard messaging window.")
     web: WebSettings = Field(WebSettings(), description="Limits and keys of the HTTP server.")
     checkout_tokens: CheckoutTokenSettings = Field(
         CheckoutTokenSettings(), description="The signed tokens that checkout links put into the order."

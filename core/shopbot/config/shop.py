@@ -18,6 +18,7 @@ from shopbot.config.section import NOT_BOOLEAN, Section, Text
 _SUFFIX = ".myshopify.com"
 _DOMAIN_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}\.myshopify\.com$"
 _DOMAIN = re.compile(_DOMAIN_PATTERN)
+_KEY_PREFIX = re.compile(r"[A-Za-z0-9_-]{1,64}:")
 _LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 
@@ -37,7 +38,8 @@ def suggest_exactly(word: str) -> str:
     return f"; did you mean {word!r}?"
 
 
-def _locale(value: str) -> str:
+def check_locale(value: str) -> str:
+    """Give a locale in Babel's spelling; a validator for pydantic. Raises a pydantic error for an unknown one."""
     name = value.replace("-", "_")
     if _LOCALE.fullmatch(value):
         with contextlib.suppress(ValueError, babel.UnknownLocaleError):
@@ -64,6 +66,12 @@ def _country(value: str) -> str:
         return value
     hint = suggest_exactly(value.upper()) if value.upper() in known else ""
     raise expected("a country whose holidays are known, as two capital letters such as DE or US", hint)
+
+
+def _key_prefix(value: str) -> str:
+    if value and not _KEY_PREFIX.fullmatch(value):
+        raise expected("a prefix of letters, digits, '_' and '-' that ends with ':', such as 'acme:'")
+    return value
 
 
 class DeliverySettings(Section):
@@ -108,10 +116,15 @@ class ShopSettings(Section):
         WithJsonSchema({"type": "string", "pattern": rf"{_DOMAIN_PATTERN}|\$\{{", "examples": [f"acme{_SUFFIX}"]}),
     ] = Field(description="The shop's own hostname, which webhooks name: acme.myshopify.com.")
     name: Text = Field(description="What messages call the shop.")
-    locale: Annotated[str, AfterValidator(_locale)] = Field(
+    locale: Annotated[str, AfterValidator(check_locale)] = Field(
         "en", description="Language and region of messages, dates and money: en, de, pt_BR."
     )
     timezone: Annotated[str, AfterValidator(_timezone)] = Field(
         "UTC", description="Time zone of dates in messages and of daily limits: Europe/Berlin."
+    )
+    key_prefix: Annotated[str, AfterValidator(_key_prefix), WithJsonSchema({"type": "string"})] = Field(
+        "",
+        description="What begins the keys that other parts of a bot share (cart:, checkout_token:, order_reference:): "
+        "needed, as in 'acme:', where several shops have one store.",
     )
     delivery: DeliverySettings = Field(DeliverySettings(), description="How the estimated delivery date is counted.")

@@ -11,10 +11,12 @@ from shopbot.config.problem import ConfigError, Problem
 from shopbot.config.settings import Settings
 from shopbot.discovery import PluginError, discover
 from shopbot.hooks import Hooks, PluginInstance
+from shopbot.host.message_trials import MessageTrials
 from shopbot.host.plugin_entries import PluginEntries
 from shopbot.host.rule_entries import RuleEntries
 from shopbot.messages.delivery import DeliveryCalendar
-from shopbot.messages.message import MessageSpec, TemplateSpec
+from shopbot.messages.message import MessageSpec, QuickReplySpec, TemplateSpec
+from shopbot.messages.renderer import Renderer
 from shopbot.messages.sandbox import TemplateSandbox
 from shopbot.plugin import Shop
 from shopbot.polling import POLLED_TOPIC
@@ -111,7 +113,8 @@ def _build(
     if settings.pollers and not any(POLLED_TOPIC in rule.topics for rule in compiled):
         message = f"polled orders count as {POLLED_TOPIC}, and no rule listens to that: lost webhooks are not made good"
         problems.append(document.problem(document.position(("pollers",)), message, "warning"))
-    problems += rules.message_problems(messages, calendar)
+    trials = MessageTrials(document, sandbox, shop, compiled, complete=complete)
+    problems += trials.problems(Renderer(messages, sandbox, shop, calendar), messages)
     if settings.checkouts and not settings.checkout_tokens.keys:
         message = "checkout links are signed: give `checkout_tokens: {keys: [{id: …, secret: …}]}`"
         problems.append(document.problem(document.position(("checkouts",)), message))
@@ -149,4 +152,8 @@ def _message(name: str, settings: Settings) -> MessageSpec:
         else None,
         limit=(message.limit.count, message.limit.period) if message.limit else None,
         drop_over_limit=message.on_limit == "drop",
+        quick_replies=()
+        if message.quick_replies == "orders"
+        else [QuickReplySpec(reply.title, reply.payload) for reply in message.quick_replies],
+        offers_orders=message.quick_replies == "orders",
     )

@@ -1,6 +1,7 @@
 """Looks at what the store promises, at the start and while the host runs."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import structlog
@@ -12,16 +13,15 @@ from shopbot.store.errors import StoreError
 from shopbot.store.inbox import Inbox
 from shopbot.store.keys import Keys
 
-_LOOK_AGAIN_SECONDS = 60.0
+_LOOK_AGAIN_SECONDS = 30.0
 """Settings can be changed, and another server can take over."""
-_LOOK_SECONDS = 2 * FSYNC_WAIT_SECONDS
 
 
 class DurabilityWatch:
     """Knows one store's promises, says what they leave open, and has the inbox wait where that helps."""
 
     def __init__(self, client: Redis, keys: Keys, inbox: Inbox, *, strict: bool) -> None:
-        """Prepare; `begin` takes the first look.
+        """Prepare; `begin` takes the first look, and others follow until `end`.
 
         strict: whether a store that is known to lose acknowledged events is refused, and an answer waits for the fsync.
         """
@@ -30,44 +30,55 @@ class DurabilityWatch:
         self._inbox = inbox
         self._strict = strict
         self._known = Durability()
-        self._looked = float("-inf")
+        self._looking: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("shopbot.store")
 
     async def begin(self) -> None:
-        """Take the first look.
+        """Take the first look, and go on looking.
 
         Raises:
             StoreError: the store is known to lose what it acknowledges, and `durability: strict` does not allow it.
         """
         try:
-            await self._look()
+            await self.look()
         except (RedisError, OSError) as error:
             raise StoreError(f"the store could not be examined: {error}") from error
-        if self._strict and self._known.losses:
-            raise StoreError(self._refusal())
+        problem = await self.problem()
+        if problem is not None:
+            raise StoreError(problem)
+        self._looking = asyncio.create_task(self._look_again_and_again(), name="durability")
+
+    async def end(self) -> None:
+        """Look no more; may be repeated."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
 
     async def problem(self) -> str | None:
-        """Say why the store must not be used; None when it may."""
-        if asyncio.get_running_loop().time() - self._looked > _LOOK_AGAIN_SECONDS:
-            try:
-                async with asyncio.timeout(_LOOK_SECONDS):
-                    await self._look()
-            except (RedisError, OSError) as error:  # TimeoutError is an OSError
-                return f"the store could not be examined: {error}"
-        return self._refusal() if self._strict and self._known.losses else None
+        """Say why the store must not be used, as of the last look; None when it may."""
+        if not self._strict or not self._known.losses:
+            return None
+        return f"{'; '.join(self._known.losses)}. Or accept it: `durability: relaxed`"
 
     def warnings(self) -> Sequence[str]:
         """Give all ways in which the store could lose data, as of the last look."""
         return self._known.texts
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Take a look now.
+
+        Raises:
+            RedisError, OSError: the store is away; what was known before still counts.
+        """
         known = await examine(self._client, self._keys)
-        self._looked = asyncio.get_running_loop().time()
         for text in known.texts:
             if text not in self._known.texts:
                 self._log.warning("store_could_lose_data", what=text)
         self._known = known
         self._inbox.fsync_wait_seconds = FSYNC_WAIT_SECONDS if self._strict and known.reports_fsync else 0.0
 
-    def _refusal(self) -> str:
-        return f"{'; '.join(self._known.losses)}. Or accept it: `durability: relaxed`"
+    async def _look_again_and_again(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+            with contextlib.suppress(RedisError, OSError):  # /readyz says that the store is away
+                await self.look()

@@ -10,8 +10,8 @@ from typing import Any
 
 from shopbot.model.psid import mask
 
-_FREE_TEXTS = ("event", "what", "reason", "error", "detail", "exception", "stack")
-"""Fields that hold sentences. Ids that an operator looks for have fields of their own."""
+_FREE_TEXTS = ("event", "what", "reason", "error", "detail", "exception", "stack", "path")
+"""Fields that hold sentences, or what a stranger asked for. Ids that an operator looks for have fields of their own."""
 
 _PERSONS = ("psid", "sender", "recipient")
 """Fields that a plugin might fill with a whole PSID."""

@@ -17,11 +17,12 @@ import uvloop
 from shopbot.config.problem import ConfigError
 from shopbot.discovery import PluginError
 from shopbot.host.blueprint import Blueprint, load_blueprint
+from shopbot.host.fleet import store_url
 from shopbot.host.logs import configure_logging
+from shopbot.host.process_name import ProcessName, host_name
 from shopbot.host.service import serving
 from shopbot.host.shop_host import Role, ShopHost
 from shopbot.metrics import DIRECTORY_VARIABLE, Metrics, share
-from shopbot.store.embedded import url_for
 from shopbot.store.errors import StoreError
 
 EXIT_CANNOT_START = 3
@@ -37,20 +38,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--ready-fd", type=int, required=True, help="gets one line once requests are answered")
     parser.add_argument("--role", type=Role, required=True)
     parser.add_argument("--place", type=int, default=0, help="its number among the processes of this host")
-    parser.add_argument("config", type=Path)
+    parser.add_argument("--run", type=int, default=0, help="grows with each process that the host starts")
+    parser.add_argument("--host-name", default=host_name(), help="unique to this run of the host")
+    parser.add_argument("configs", type=Path, nargs="+")
     options = parser.parse_args(arguments)
     threading.Thread(target=_die_with, args=(options.supervisor_fd,), daemon=True, name="supervisor").start()
     # Before the plugins are imported, which may have metrics of their own.
     metrics = _metrics(options.place)
     try:
-        blueprint = load_blueprint(options.config, os.environ)
+        blueprints = [load_blueprint(config, os.environ) for config in options.configs]
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_CANNOT_START
-    configure_logging(blueprint.settings.log)
+    configure_logging(blueprints[0].settings.log)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run(blueprint, options, metrics))
+            runner.run(_run(blueprints, options, metrics))
     except (PluginError, StoreError) as error:
         structlog.get_logger("shopbot.host").error("cannot_start", error=str(error))
         return EXIT_CANNOT_START
@@ -66,34 +69,42 @@ def _metrics(place: int) -> Metrics:
     return Metrics(Path(directory))
 
 
-async def _run(blueprint: Blueprint, options: argparse.Namespace, metrics: Metrics) -> None:
+async def _run(blueprints: Sequence[Blueprint], options: argparse.Namespace, metrics: Metrics) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    web = blueprint.settings.web
-    store = blueprint.settings.store
-    # Not an argument: a URL may hold a password, and arguments are there for all to see.
-    store_url = url_for(blueprint.data_dir) if store.embedded else store.get_secret_value()
-    host = ShopHost(blueprint, store_url=store_url, role=options.role, metrics=metrics)
+    # The store's URL is not an argument: it may hold a password, and arguments are there for all to see.
+    hosts = [
+        ShopHost(
+            blueprint,
+            store_url=store_url(blueprint),
+            role=options.role,
+            metrics=metrics,
+            # An embedded store belongs to one host: its data directory is locked.
+            name=ProcessName(options.host_name, options.place, options.run, alone=blueprint.settings.store.embedded),
+        )
+        for blueprint in blueprints
+    ]
+    limits = [blueprint.settings.web for blueprint in blueprints]
     with socket.socket(fileno=options.listen_fd) as sock:
         async with serving(
-            [host],
+            hosts,
             sock,
             metrics=metrics,
             role=options.role,
-            max_body_bytes=web.max_body_bytes,
-            request_time_limit_seconds=web.request_time_limit.total_seconds(),
+            max_body_bytes=max(limit.max_body_bytes for limit in limits),
+            request_time_limit_seconds=max(limit.request_time_limit.total_seconds() for limit in limits),
         ):
             os.write(options.ready_fd, READY)
             os.close(options.ready_fd)
-            await _until(stop, host)
+            await _until(stop, hosts)
 
 
-async def _until(stop: asyncio.Event, host: ShopHost) -> None:
+async def _until(stop: asyncio.Event, hosts: Sequence[ShopHost]) -> None:
     """Wait for the signal; a worker that dies of a fault takes the process with it, and the supervisor starts anew."""
     stopped = asyncio.create_task(stop.wait(), name="signal")
-    working = asyncio.create_task(host.run(), name="host")
+    working = asyncio.create_task(_work(hosts), name="hosts")
     done, pending = await asyncio.wait([stopped, working], return_when=asyncio.FIRST_COMPLETED)
     if working in done and working.exception() is None:
         await stopped  # a process without a worker (`--role web`) only waits for the signal
@@ -103,6 +114,12 @@ async def _until(stop: asyncio.Event, host: ShopHost) -> None:
             await task
     if working in done:
         working.result()
+
+
+async def _work(hosts: Sequence[ShopHost]) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        for host in hosts:
+            tasks.create_task(host.run(), name=f"host {host.domain}")
 
 
 def _die_with(supervisor_fd: int) -> None:

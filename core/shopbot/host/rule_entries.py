@@ -1,27 +1,26 @@
-"""The rules and messages of shopbot.yaml: compiles them, and tries them before an order does."""
+"""The rules of shopbot.yaml: compiles them, and finds those that could never do anything."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from shopbot.config.document import Document
 from shopbot.config.nodes import KeyPath
 from shopbot.config.problem import Problem, suggest
-from shopbot.config.rule import RuleSettings
+from shopbot.config.rule import RuleSettings, WhenSettings
 from shopbot.config.settings import Settings
 from shopbot.host.samples import sample_event, sample_orders
-from shopbot.messages.delivery import DeliveryCalendar
-from shopbot.messages.message import MessageSpec
-from shopbot.messages.renderer import Renderer
 from shopbot.messages.sandbox import TemplateError, TemplateSandbox
-from shopbot.messages.text import MESSENGER_LIMIT, length
-from shopbot.plugin import Order, Shop
+from shopbot.plugin import Shop
 from shopbot.rules.attempt import Attempt
-from shopbot.rules.engine import ORDER_TOPICS
+from shopbot.rules.news import ORDER_TOPICS, PARCEL_TOPICS, REFUND_TOPIC, News
+from shopbot.rules.phrases import Phrases
 from shopbot.rules.rule import Filters, Rule, Step
 from shopbot.rules.steps import STEP_NAMES
 
 _LISTS_OF_STEPS = {"resolve_psid": "resolvers", "clear_cart": "carts", "send_message": "senders"}
 """Steps that have nothing to do without an entry in their list."""
+
+_NEWS_OF_ORDERS = ORDER_TOPICS | PARCEL_TOPICS | {REFUND_TOPIC}
+_BY_NUMBER = ("one", "several", "none")
 
 
 class RuleEntries:
@@ -56,6 +55,11 @@ class RuleEntries:
 
     def _rule(self, index: int, rule: RuleSettings) -> Rule:
         when = rule.when
+        for subject, topics in (("fulfillment", PARCEL_TOPICS), ("refund", {REFUND_TOPIC})):
+            strangers = [topic for topic in rule.on if topic not in topics]
+            if rule.once_per == subject and strangers:
+                why = f"{strangers[0]} is about none; these are: {', '.join(sorted(topics))}"
+                self._problem(("rules", index, "once_per"), f"`once_per: {subject}`: {why}")
         condition = None
         if rule.condition is not None:
             try:
@@ -75,12 +79,12 @@ class RuleEntries:
                 source_name=when.source_name,
                 cancelled=when.cancelled,
                 test=when.test,
-                text_matches=[re.compile(pattern, re.IGNORECASE) for pattern in when.text_matches]
-                if when.text_matches is not None
-                else None,
+                parcel_status=when.parcel_status,
+                phrases=_phrases(when),
+                payloads=when.payload,
             ),
             condition=condition,
-            once_per_order=rule.once_per == "order",
+            once_per=rule.once_per,
         )
 
     def _steps(self, index: int, rule: RuleSettings) -> tuple[Step, ...]:
@@ -89,13 +93,19 @@ class RuleEntries:
         for number, (name, setting) in enumerate(rule.plan):
             path = ("rules", index, "steps", number)
             self._check_step(path, name, setting)
+            self._check_topics(path, name, rule.on)
             sends += name == "send_message"
+            by_number = setting if name == "send_message" and isinstance(setting, dict) else {}
+            if by_number and "find_orders" not in [step.name for step in steps]:
+                self._problem((*path, name), "how many orders there are is known only behind the step 'find_orders'")
+            text = by_number.get("one") if by_number else setting
             steps.append(
                 Step(
                     place=f"{number + 1}:{name}",
                     name=name,
-                    argument=setting if isinstance(setting, str) else None,
+                    argument=text if isinstance(text, str) else None,
                     ordinal=max(1, sends),
+                    otherwise={number: str(message) for number, message in by_number.items() if number != "one"},
                 )
             )
         return tuple(steps)
@@ -111,60 +121,45 @@ class RuleEntries:
         if name != "send_message":
             if setting is not None:
                 self._problem(path, f"the step '{name}' takes no setting")
+        elif isinstance(setting, dict):
+            self._check_messages_by_number((*path, name), setting)
         elif not isinstance(setting, str):
             self._problem(path, "say which message: `send_message: NAME`")
-        elif setting not in self._settings.messages:
+        else:
+            self._check_message((*path, name), setting)
+
+    def _check_messages_by_number(self, path: KeyPath, by_number: Mapping[str, object]) -> None:
+        """Check `send_message: {one: …, several: …, none: …}`."""
+        if "one" not in by_number:
+            self._problem(path, "say which message where there is one order: `send_message: {one: NAME, none: NAME}`")
+        for number, message in by_number.items():
+            if number not in _BY_NUMBER:
+                hint = suggest(str(number), _BY_NUMBER) or f"; known here: {', '.join(_BY_NUMBER)}"
+                self._problem((*path, number), f"unknown key '{number}'{hint}")
+            elif not isinstance(message, str):
+                self._problem((*path, number), "say which message, by its name under `messages:`")
+            else:
+                self._check_message((*path, number), message)
+
+    def _check_message(self, path: KeyPath, message: str) -> None:
+        if message not in self._settings.messages:
             names = ", ".join(self._settings.messages) or "none"
-            hint = suggest(setting, self._settings.messages)
-            self._problem((*path, name), f"no message named '{setting}' under `messages:`; there are: {names}{hint}")
+            hint = suggest(message, self._settings.messages)
+            self._problem(path, f"no message named '{message}' under `messages:`; there are: {names}{hint}")
 
-    def message_problems(self, messages: Mapping[str, MessageSpec], calendar: DeliveryCalendar) -> Sequence[Problem]:
-        """Render every message for sample orders, in each language that it has, and say what goes wrong."""
-        renderer = Renderer(messages, self._sandbox, self._shop, calendar)
-        problems: dict[tuple[KeyPath, str], Problem] = {}
-        for name, spec in messages.items():
-            for language in self._languages(spec):
-                for order in sample_orders(self._shop):
-                    spoken = order.model_copy(update={"customer_locale": language}) if language else order
-                    for path, message in self._try(renderer, spec, spoken):
-                        # One for each place and template: the other sample orders have the same to say.
-                        problem = self._document.problem(self._document.position(("messages", name, *path)), message)
-                        problems.setdefault((("messages", name, *path), message.partition(":")[0]), problem)
-        return list(problems.values())
-
-    def _languages(self, spec: MessageSpec) -> Sequence[str | None]:
-        """Give the languages of a message's files, as shoppers name them; None stands for the shop's own."""
-        if not spec.is_file:
-            return [None]
-        try:
-            files = self._sandbox.translations(spec.text)
-        except TemplateError:
-            return [None]  # rendering says the same, at its place
-        stem, _, suffixes = spec.text.partition(".")
-        tags = [file.removeprefix(f"{stem}.").removesuffix(suffixes).rstrip(".") for file in files]
-        return [None, *(tag for tag in tags if tag)]
-
-    def _try(self, renderer: Renderer, spec: MessageSpec, order: Order) -> Iterator[tuple[KeyPath, str]]:
-        try:
-            text = renderer.text(spec, sample_event(), order)
-            if length(text) > MESSENGER_LIMIT:
-                yield (
-                    ("text",),
-                    (
-                        f"the text is {length(text)} characters long for a sample order; Messenger takes"
-                        f" {MESSENGER_LIMIT} at most, and longer texts are cut"
-                    ),
+    def _check_topics(self, path: KeyPath, step: str, topics: Sequence[str]) -> None:
+        """Find steps that could never do anything for the rule's events."""
+        if step in ("opt_out", "opt_in"):
+            strangers = [topic for topic in topics if not topic.startswith("messenger/")]
+            if strangers:
+                self._problem(path, f"the step '{step}' is about what a shopper says, and {strangers[0]} is not")
+        if step == "update_order_reference":
+            strangers = [topic for topic in topics if topic not in _NEWS_OF_ORDERS]
+            if strangers:
+                known = ", ".join(sorted(_NEWS_OF_ORDERS))
+                self._problem(
+                    path, f"{strangers[0]} has no news of an order for the step '{step}'; these have: {known}"
                 )
-            if not text.strip():
-                yield ("text",), "the text is empty for a sample order"
-        except TemplateError as error:
-            if not self._may_be_a_plugin_s(error):
-                yield ("text",), str(error)
-        try:
-            renderer.parameters(spec, sample_event(), order)
-        except TemplateError as error:
-            if not self._may_be_a_plugin_s(error):
-                yield ("utility_template",), str(error)
 
     def _may_be_a_plugin_s(self, error: TemplateError) -> bool:
         """Say whether the fault may only be that a plugin is missing, which is reported already."""
@@ -173,8 +168,15 @@ class RuleEntries:
     def _sample_context(self) -> Mapping[str, object]:
         """Give what `if:` may ask about, for an order that has everything."""
         attempt = Attempt(event=sample_event(), number=1, earlier=(), clock=lambda: sample_event().received_at)
-        attempt.order = sample_orders(self._shop)[0]
+        attempt.news = News(order=sample_orders(self._shop)[0])
         return attempt.context()
 
     def _problem(self, path: tuple[str | int, ...], message: str) -> None:
         self.problems.append(self._document.problem(self._document.position(path), message))
+
+
+def _phrases(when: WhenSettings) -> Phrases | None:
+    patterns = when.text_matches
+    if patterns is None:
+        return None
+    return Phrases(patterns if isinstance(patterns, dict) else {"": patterns})

@@ -1,23 +1,31 @@
-"""Made-up orders on which messages are tried before a real order comes."""
+"""Made-up orders, parcels and refunds on which messages are tried before real ones come."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from shopbot.messages.message import About
+from shopbot.messages.sandbox import TemplateError
 from shopbot.model.event import Event, Source
 from shopbot.model.fulfillment import Fulfillment
 from shopbot.model.money import Money
 from shopbot.model.order import Customer, LineItem, Order
+from shopbot.model.order_reference import OrderReference
+from shopbot.model.parcel import Parcel, ParcelStatus
+from shopbot.model.refund import Refund
 from shopbot.plugin import Shop
+from shopbot.rules.attempt import Attempt
+from shopbot.rules.news import ORDER_TOPICS, PARCEL_TOPICS, REFUND_TOPIC, News
+from shopbot.rules.rule import Rule
 
 _ORDERED_AT = datetime(2026, 2, 5, 9, 30, tzinfo=UTC)
 _LINES = 25
 _LONG_TITLE = "Hand-thrown stoneware breakfast bowl with a speckled glaze, made to order in our workshop"
 
 
-def sample_event() -> Event:
+def sample_event(topic: str = "orders/paid") -> Event:
     """Make the event that brings a sample order."""
-    return Event(id="webhook:sample", topic="orders/paid", source=Source.WEBHOOK, received_at=_ORDERED_AT, body=b"{}")
+    return Event(id="webhook:sample", topic=topic, source=Source.WEBHOOK, received_at=_ORDERED_AT, body=b"{}")
 
 
 def sample_orders(shop: Shop) -> Sequence[Order]:
@@ -37,6 +45,7 @@ def sample_orders(shop: Shop) -> Sequence[Order]:
         line_items=(LineItem(title="Mug", quantity=2, price=Money(amount=Decimal("21.25"), currency="EUR")),),
         fulfillments=(
             Fulfillment(
+                id=255858046,
                 status="success",
                 tracking_company="DHL",
                 tracking_number="00340434161094042557",
@@ -48,3 +57,97 @@ def sample_orders(shop: Shop) -> Sequence[Order]:
     long = everyday.model_copy(update={"line_items": (long_line,) * _LINES})
     bare = Order(id=820982911946154508, name="#1234", financial_status="paid", created_at=_ORDERED_AT)
     return (everyday, long, bare)
+
+
+def sample_parcels() -> Sequence[Parcel]:
+    """Make a parcel of each status, and one of which nobody knows where it is."""
+    parcels = [
+        Parcel(
+            fulfillment_id=255858046,
+            status=status,
+            company="DHL",
+            number="00340434161094042557",
+            url="https://www.dhl.com/track?id=00340434161094042557",
+            estimated_delivery=_ORDERED_AT + timedelta(days=3),
+        )
+        for status in ParcelStatus
+    ]
+    return (*parcels, Parcel(fulfillment_id=255858046, status=ParcelStatus.SHIPPED))
+
+
+def sample_references(shop: Shop) -> Sequence[OrderReference]:
+    """Make what is kept of an order in each of the states that it can be in, the everyday one first."""
+    everyday, _, bare = sample_orders(shop)
+    known = OrderReference.of(everyday.id, None).with_order(everyday.model_copy(update={"fulfillments": ()}))
+    parcels = [known.model_copy(update={"parcels": (parcel,)}) for parcel in sample_parcels()]
+    changes = (
+        {"fulfillment_status": "partial"},
+        {"cancelled_at": _ORDERED_AT},
+        {"financial_status": "refunded"},
+    )
+    return (
+        known,
+        OrderReference.of(bare.id, None).with_order(bare),
+        *parcels,
+        *(parcels[1].model_copy(update=change) for change in changes),
+    )
+
+
+def sample_refunds() -> Sequence[Refund]:
+    """Make a refund, and one whose amount is not known."""
+    amount = Money(amount=Decimal("42.50"), currency="EUR")
+    return (Refund(id=1, order_id=820982911946154508, amount=amount), Refund(id=2, order_id=820982911946154508))
+
+
+def sample_situations(shop: Shop, rule: Rule | None, found: Sequence[str]) -> Sequence[About]:
+    """Make what a message may be about when a rule sends it.
+
+    rule: None for a message that no rule sends: it is taken to be about an order.
+    found: how many orders `find_orders` may have found: `one`, `several`, `none`.
+    """
+    if rule is None:
+        return [About(sample_event(), order=order) for order in sample_orders(shop)]
+    possible = list(_situations(shop, rule, found)) or sample_situations(shop, None, found)
+    # Made-up values need not fulfil a rule's `if:`; if none do, all must be bearable.
+    return [about for about in possible if _holds(rule, about)] or possible
+
+
+def _situations(shop: Shop, rule: Rule, found: Sequence[str]) -> Iterator[About]:
+    """Make what events of the rule's topics may be about, as far as its steps can find a shopper for them."""
+    references = sample_references(shop)
+    steps = {step.name for step in rule.steps}
+    updated = references[:1] if "update_order_reference" in steps else ()
+    wanted = rule.filters.parcel_status
+    for topic in sorted(rule.topics):
+        event = sample_event(topic)
+        if topic in ORDER_TOPICS and wanted is None:
+            yield from (About(event, order=order, orders=updated) for order in sample_orders(shop))
+        if rule.filters.about_orders:
+            continue
+        if topic in PARCEL_TOPICS:
+            parcels = (parcel for parcel in sample_parcels() if wanted is None or parcel.status in wanted)
+            yield from (About(event, parcel=parcel, orders=updated) for parcel in parcels)
+        elif topic == REFUND_TOPIC:
+            yield from (About(event, refund=refund, orders=updated) for refund in sample_refunds())
+        elif topic.startswith("messenger/"):
+            yield from _answers(event, references, found if "find_orders" in steps else ("none",))
+
+
+def _answers(event: Event, references: Sequence[OrderReference], found: Sequence[str]) -> Iterator[About]:
+    if "one" in found:
+        yield from (About(event, orders=(reference,)) for reference in references)
+    if "several" in found:
+        yield About(event, orders=references[:3])
+    if "none" in found:
+        yield About(event)
+
+
+def _holds(rule: Rule, about: About) -> bool:
+    if rule.condition is None:
+        return True
+    news = News(order=about.order, parcel=about.parcel, refund=about.refund)
+    attempt = Attempt(event=about.event, number=1, earlier=(), clock=lambda: about.event.received_at, news=news)
+    try:
+        return rule.condition.evaluate(attempt.context())
+    except TemplateError:
+        return False

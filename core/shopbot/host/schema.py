@@ -24,9 +24,10 @@ def build_schema(catalogue: Mapping[str, Found | PluginError]) -> Schema:
     schema: Schema = {"$schema": _DIALECT, **Settings.model_json_schema(), "title": "shopbot.yaml"}
     definitions: Schema = schema["$defs"]
     entry: Schema = definitions.pop("PluginEntry")
+    poller_entry: Schema = definitions.pop("PollerEntry")
     plugins = list(_loadable(catalogue))
     for plugin in plugins:
-        definitions.update(_plugin_definitions(plugin, entry))
+        definitions.update(_plugin_definitions(plugin, poller_entry if "poller" in plugin.kinds else entry))
     for name in PLUGIN_LISTS:
         kind = KIND_OF_LIST.get(name)
         fitting = [plugin for plugin in plugins if kind is None or kind in plugin.kinds]

@@ -1,10 +1,7 @@
 """One shop's runtime in one process: its store, plugins, inbox and worker, started and stopped in the right order."""
 
 import asyncio
-import os
 import random
-import secrets
-import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -20,14 +17,19 @@ from shopbot.host.checkout_parts import CheckoutParts
 from shopbot.host.durability_watch import DurabilityWatch
 from shopbot.host.plugin_context import plugin_context
 from shopbot.host.pollers import Pollers, poller_parts
+from shopbot.host.process_name import ProcessName
 from shopbot.messages.dispatch import Dispatcher
 from shopbot.messages.doubt import Doubt, DoubtPolicy
 from shopbot.messages.gate import Gate
+from shopbot.messages.mode import WindowPolicy
 from shopbot.messages.renderer import Renderer
 from shopbot.metrics import Metrics, ShopMetrics
+from shopbot.model.request import Origin
 from shopbot.model.shared_keys import SharedKeys
 from shopbot.rules.engine import Engine
 from shopbot.rules.steps import Steps
+from shopbot.rules.talk import Talk
+from shopbot.rules.track_order import UpdateOrderReference
 from shopbot.rules.vouching import Vouching
 from shopbot.store.channels import PROBE_SECONDS, Channels, ChannelState
 from shopbot.store.claims import Claims
@@ -63,12 +65,14 @@ class ShopHost:
         role: Role = Role.ALL,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         metrics: Metrics | None = None,
+        name: ProcessName | None = None,
     ) -> None:
         """Put the parts together; nothing is connected yet.
 
         store_url: where the store is, the embedded one included.
         clock: gives the time in UTC.
         metrics: the process's, to count in; None counts for nobody.
+        name: the process's, as the supervisor gave it; None makes one.
         """
         settings = blueprint.settings
         self.domain = settings.shop.domain
@@ -77,7 +81,7 @@ class ShopHost:
         self._role = role
         self._client: Redis = connect(store_url)
         self._blocking: Redis = connect_blocking(store_url)
-        keys, shared = Keys(self.domain), SharedKeys()
+        keys, shared = Keys(self.domain), SharedKeys(settings.shop.key_prefix)
         ttl = settings.ttl
         journal_ttl_seconds = ttl.journal.total_seconds()
         order_ttl_seconds = ttl.order_reference.total_seconds()
@@ -96,7 +100,7 @@ class ShopHost:
         self._clock = clock
         references = References(self._client, keys, shared, ttl_seconds=order_ttl_seconds)
         shoppers = Shoppers(self._client, keys, shared, remember_seconds=order_ttl_seconds)
-        conversations = Conversations(self._client, keys)
+        conversations = Conversations(self._client, keys, release_within=settings.window.release)
         checkout = CheckoutParts(settings, self.hooks, self._client, shared, pages, clock)
         self.api = checkout.api
         dispatcher = Dispatcher(
@@ -112,6 +116,8 @@ class ShopHost:
             conversations=conversations,
             references=references,
             clock=clock,
+            window=WindowPolicy(settings.window.length, settings.window.margin),
+            windows_knowable=lambda: self.hooks.judges(Origin.MESSENGER),
             metrics=counted,
         )
         engine = Engine(
@@ -123,6 +129,8 @@ class ShopHost:
                 references=references,
                 dispatcher=dispatcher,
                 note_checkout=checkout.note,
+                talk=Talk(references, conversations),
+                update_order_reference=UpdateOrderReference(references, shoppers),
                 order_ttl_seconds=order_ttl_seconds,
                 event_ttl_seconds=journal_ttl_seconds,
             ),
@@ -132,13 +140,13 @@ class ShopHost:
             clock=clock,
             chance=random.Random(),  # noqa: S311 - spreads retries, guards nothing
         )
-        consumer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        process = name or ProcessName()
         self._worker = Worker(
             queue=Queue(
                 self._client,
                 self._blocking,
                 keys,
-                consumer=consumer,
+                consumer=str(process),
                 journal_ttl_seconds=journal_ttl_seconds,
                 lease_seconds=settings.worker.lease.total_seconds(),
             ),
@@ -147,6 +155,7 @@ class ShopHost:
             clock=clock,
             concurrency=settings.worker.concurrency,
             unpark=self._unpark,
+            gone=process.has_outlived,
             metrics=counted,
         )
         self.pollers = Pollers(poller_parts(blueprint, self._client, self.inbox, clock), clock)
@@ -250,6 +259,7 @@ class ShopHost:
             await queue.unpark(1)
 
     async def _close(self) -> None:
+        await self._durability.end()
         await self._client.aclose()
         await self._blocking.aclose()
 

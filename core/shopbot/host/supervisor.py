@@ -1,6 +1,7 @@
 """The main process of a host: it owns the store and the socket, and keeps its worker processes alive."""
 
 import contextlib
+import itertools
 import os
 import selectors
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 import structlog
 
 from shopbot.host.process import EXIT_CANNOT_START, READY
+from shopbot.host.process_name import host_name
 from shopbot.host.shop_host import Role
 from shopbot.metrics import DIRECTORY_VARIABLE
 
@@ -51,12 +53,14 @@ def _metrics_directory() -> tempfile.TemporaryDirectory[str]:
 class Supervisor:
     """Runs N processes on one socket until it is told to stop."""
 
-    config: Path
+    configs: Sequence[Path]
     address: tuple[str, int]
     processes: int
     role: Role
     on_ready: Callable[[str], None]
     """Called once, with the host's URL, when every process answers requests."""
+    _name: str = field(default_factory=host_name)
+    _runs: Iterator[int] = field(default_factory=itertools.count)
     _children: list[_Child] = field(default_factory=list)
     _stopping: bool = False
 
@@ -123,9 +127,10 @@ class Supervisor:
     def _start(self, sock: socket.socket, lifeline: int, metrics: str, place: int) -> _Child:
         ready_read, ready_write = os.pipe()
         command = [
-            *(sys.executable, "-m", "shopbot.host.process", str(self.config)),
+            *(sys.executable, "-m", "shopbot.host.process", *map(str, self.configs)),
             *("--listen-fd", str(sock.fileno()), "--supervisor-fd", str(lifeline)),
-            *("--ready-fd", str(ready_write), "--role", self.role.value, "--place", str(place)),
+            *("--ready-fd", str(ready_write), "--role", self.role.value),
+            *("--host-name", self._name, "--place", str(place), "--run", str(next(self._runs))),
         ]
         try:
             # A session of its own: Ctrl-C reaches the supervisor alone, which then stops the others in order.

@@ -20,7 +20,7 @@ from shopbot.hooks import Hook, PluginFailedError
 from shopbot.messages.doubt import Doubt
 from shopbot.messages.gate import Gate
 from shopbot.messages.message import ANSWER_PURPOSE, MessageSpec, SendRequest
-from shopbot.messages.mode import Window, mode, window_at
+from shopbot.messages.mode import Mode, Window, WindowPolicy, mode, window_at
 from shopbot.messages.renderer import Renderer
 from shopbot.messages.sandbox import TemplateError
 from shopbot.metrics import Metrics, ShopMetrics
@@ -30,7 +30,7 @@ from shopbot.model.outcome import Outcome, Status
 from shopbot.model.psid import mask
 from shopbot.model.reason import Reason
 from shopbot.store.claims import Allowance, Claim, Claims, ClaimState, Ticket
-from shopbot.store.conversations import Conversations
+from shopbot.store.conversations import Conversations, Standing
 from shopbot.store.references import References
 
 _RECORD_PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -59,11 +59,14 @@ class Dispatcher:
         conversations: Conversations,
         references: References,
         clock: Callable[[], datetime],
+        window: WindowPolicy,
+        windows_knowable: Callable[[], bool],
         metrics: ShopMetrics | None = None,
     ) -> None:
         """Bring together what sending takes.
 
         senders: in the order of shopbot.yaml, each with the gate of its channel.
+        windows_knowable: whether the shop sees what shoppers do in Messenger.
         metrics: times the senders; None times for nobody.
         """
         self._renderer = renderer
@@ -73,40 +76,58 @@ class Dispatcher:
         self._conversations = conversations
         self._references = references
         self._clock = clock
+        self._window = window
+        self._windows_knowable = windows_knowable
         self._metrics = metrics or ShopMetrics(Metrics(), "")
         self._log = structlog.get_logger("shopbot.messages")
 
     async def send(self, request: SendRequest) -> Outcome:
         """Send a message, or say why not. Faults of the store before the claim come out as exceptions."""
         spec = self._renderer.spec(request.message)
-        window = window_at(self._clock(), await self._conversations.last_active(request.psid))
-        delivery = mode(
-            answer=spec.purpose == ANSWER_PURPOSE, window=window, template=spec.utility_template is not None
-        )
-        if delivery is None:
-            return _outside_window(spec, "the standard messaging window is closed")
+        standing = await self._conversations.standing(request.psid)
+        if standing.opted_out and not (request.asked and _is_answer(request, spec)):
+            return Outcome.skipped(Reason.OPTED_OUT)
+        window, chosen = self._mode(request, spec, standing)
+        if chosen.delivery is None and not spec.drop_over_limit:
+            await self._conversations.wait(request.psid, request.event.id, self._clock())
+            # They may have written between the first look and this: then nothing else would bring it back.
+            window, chosen = self._mode(request, spec, await self._conversations.standing(request.psid))
+        if chosen.delivery is None:
+            return _outside_window(spec, chosen.why)
         ticket = _ticket(request, spec, window)
         if ticket.in_line:
             # Now, so that a closed channel or a failure cannot let later messages overtake this one.
             await self._claims.join(request.psid, request.event.id, request.event.received_at)
-        outcome = await self._send_in_turn(request, ticket, spec, delivery)
+        outcome = await self._send_in_turn(request, ticket, spec, chosen.delivery, chosen.why)
         if ticket.in_line and outcome.status in (Status.SKIPPED, Status.FAILED):
             await self._claims.leave(request.psid, request.event.id)
         return outcome
 
+    def _mode(self, request: SendRequest, spec: MessageSpec, standing: Standing) -> tuple[Window, Mode]:
+        last_active = standing.last_active
+        knowable = last_active is not None or self._windows_knowable()
+        window = window_at(self._clock(), last_active, self._window, knowable=knowable)
+        template = spec.utility_template is not None
+        return window, mode(answer=_is_answer(request, spec), window=window, template=template)
+
     async def _send_in_turn(
-        self, request: SendRequest, ticket: Ticket, spec: MessageSpec, delivery: Delivery
+        self, request: SendRequest, ticket: Ticket, spec: MessageSpec, delivery: Delivery, why: str
     ) -> Outcome:
         try:
             message = self._renderer.render(request, delivery=delivery, claim=ticket.metadata)
         except TemplateError as error:
             return Outcome.failed(Reason.TEMPLATE_FAILED, str(error))
-        for _, gate in self._senders[:1]:
+        gates = [gate for _, gate in self._senders[:1]]
+        for gate in gates:
             closed = await gate.passage()
             if closed is not None:
                 return closed
         outcome = await self._claim(request, ticket, spec)
-        return outcome if outcome is not None else await self._call(request, ticket, spec, message)
+        if outcome is None:
+            return await self._call(request, ticket, spec, message, why)
+        for gate in gates:
+            await gate.unused()
+        return outcome
 
     async def _claim(self, request: SendRequest, ticket: Ticket, spec: MessageSpec) -> Outcome | None:
         """Claim the message; None when this call has it, else what that means for the event."""
@@ -146,18 +167,22 @@ class Dispatcher:
             Reason.LIMIT_REACHED, f"held until {claim.at.isoformat()}", retry_after_seconds=wait_seconds
         )
 
-    async def _call(self, request: SendRequest, ticket: Ticket, spec: MessageSpec, message: OutboundMessage) -> Outcome:
-        """Ask the senders in order and record what the first that takes the message says."""
+    async def _call(
+        self, request: SendRequest, ticket: Ticket, spec: MessageSpec, message: OutboundMessage, why: str
+    ) -> Outcome:
+        """Ask the senders in order and record what the first that takes the message says.
+
+        why: the message is delivered as it is, for the journal.
+        """
         # Not the loop's clock: that stands still while the loop does.
         claimed = time.monotonic()
         place = ""
         for sender, gate in self._senders:
             place = sender.place
             if time.monotonic() - claimed > _LAST_MOMENT_SECONDS:
-                why = "the process was held up between claim and call"
-                return await self._in_doubt(request, ticket, why, place)
+                return await self._in_doubt(request, ticket, "the process was held up between claim and call", place)
             try:
-                receipt = await self._offer(sender, message)
+                receipt, how = await self._offer(sender, message, why)
             except Retry as failure:
                 await self._record(lambda: self._claims.free(ticket, self._clock()))
                 if failure.pauses_channel:
@@ -171,6 +196,7 @@ class Dispatcher:
             except Refused as failure:
                 await self._record(lambda: self._claims.free(ticket, self._clock()))
                 if failure.code is Reason.OUTSIDE_WINDOW:
+                    await self._record(lambda: self._conversations.wait(request.psid, request.event.id, self._clock()))
                     return _outside_window(spec, failure.reason, plugin=place)
                 return Outcome.failed(failure.code, failure.reason, plugin=place)
             except ChannelDown as failure:
@@ -178,22 +204,28 @@ class Dispatcher:
                 return await gate.closed(failure, place)
             except (InDoubt, PluginFailedError) as failure:
                 # A sender that broke off may have sent: only its own word `Retry` or `Refused` says that it did not.
-                why = failure.reason if isinstance(failure, InDoubt) else failure.what
-                return await self._in_doubt(request, ticket, why, place)
+                what = failure.reason if isinstance(failure, InDoubt) else failure.what
+                return await self._in_doubt(request, ticket, what, place)
             if receipt is not None:
-                return await self._sent(request, ticket, receipt, gate, place)
+                sent = await self._sent(request, ticket, receipt, gate, place)
+                return sent.model_copy(update={"detail": f"{sent.detail}, {how}"})
         await self._record(lambda: self._claims.free(ticket, self._clock()))
         return Outcome.failed(Reason.NO_SENDER, "no entry of `senders:` takes this message", plugin=place)
 
-    async def _offer(self, sender: Sender, message: OutboundMessage) -> Receipt | None:
-        """Offer a message to one sender; outside the window, once more as the approved template."""
+    async def _offer(self, sender: Sender, message: OutboundMessage, why: str) -> tuple[Receipt | None, str]:
+        """Offer a message to one sender; outside the window, once more as the approved template.
+
+        Gives how it was delivered and why so, too.
+        """
         try:
-            return await self._timed(sender, message)
+            return await self._timed(sender, message), f"{message.delivery}: {why}"
         except Refused as failure:
             outside = failure.code is Reason.OUTSIDE_WINDOW
             if not outside or message.delivery is Delivery.UTILITY or message.template is None:
                 raise
-        return await self._timed(sender, message.model_copy(update={"delivery": Delivery.UTILITY}))
+            refusal = failure.reason
+        receipt = await self._timed(sender, message.model_copy(update={"delivery": Delivery.UTILITY}))
+        return receipt, f"{Delivery.UTILITY}: {refusal}"
 
     async def _timed(self, sender: Sender, message: OutboundMessage) -> Receipt | None:
         clock = asyncio.get_running_loop().time
@@ -244,7 +276,7 @@ class Dispatcher:
 
 
 def _ticket(request: SendRequest, spec: MessageSpec, window: Window) -> Ticket:
-    answer = spec.purpose == ANSWER_PURPOSE
+    answer = _is_answer(request, spec)
     limited = spec.limit is not None and window is not Window.OPEN and not answer
     return Ticket(
         rule=request.rule,
@@ -258,6 +290,11 @@ def _ticket(request: SendRequest, spec: MessageSpec, window: Window) -> Ticket:
         if spec.limit is not None and limited
         else None,
     )
+
+
+def _is_answer(request: SendRequest, spec: MessageSpec) -> bool:
+    """Say whether a message answers what the shopper has just done; its tag alone does not make it one."""
+    return spec.purpose == ANSWER_PURPOSE and request.event.topic.startswith("messenger/")
 
 
 def _outside_window(spec: MessageSpec, why: str, *, plugin: str = "") -> Outcome:

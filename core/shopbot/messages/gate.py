@@ -83,6 +83,12 @@ class Gate:
                 waited_seconds += pause_seconds
                 await asyncio.sleep(pause_seconds)
 
+    async def unused(self) -> None:
+        """Take note that a message which was let through is not sent: another one may be the probe in its place."""
+        if self._probing:
+            self._probing = False
+            await self._channels.probe_soon(self.name)
+
     async def worked(self, receipt: Receipt) -> None:
         """Take note of a send that got through."""
         if self._probing:

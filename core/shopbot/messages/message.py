@@ -6,6 +6,9 @@ from datetime import timedelta
 
 from shopbot.model.event import Event
 from shopbot.model.order import Order
+from shopbot.model.order_reference import OrderReference
+from shopbot.model.parcel import Parcel
+from shopbot.model.refund import Refund
 
 ANSWER_PURPOSE = "order_answer"
 """The purpose of messages that answer what the shopper just wrote."""
@@ -22,6 +25,14 @@ class TemplateSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class QuickReplySpec:
+    """One quick reply of a message, both parts Jinja sources."""
+
+    title: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
 class MessageSpec:
     """One entry of `messages:` in shopbot.yaml."""
 
@@ -35,11 +46,30 @@ class MessageSpec:
     """How many per shopper in how long a stretch of time, outside the standard window; None does not limit."""
     drop_over_limit: bool = False
     """Whether what may not be sent now is given up instead of held."""
+    quick_replies: Sequence[QuickReplySpec] = ()
+    offers_orders: bool = False
+    """Whether there is a quick reply for each of the orders that were found."""
 
     @property
     def is_file(self) -> bool:
         """Whether `text` names a file."""
         return self.text.endswith(".j2") and "\n" not in self.text
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a message is about: everything that its templates can name."""
+
+    event: Event
+    order: Order | None = None
+    """The order that the event brings, whole."""
+    orders: Sequence[OrderReference] = ()
+    """The orders that a step has found or brought up to date, newest first."""
+    parcel: Parcel | None = None
+    """What the event says of a parcel; the whole of it is among the parcels of `orders`."""
+    refund: Refund | None = None
+    language: str | None = None
+    """The language in which the shopper asked; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +79,22 @@ class SendRequest:
     message: str
     """The message's name in shopbot.yaml."""
     psid: str
-    event: Event
-    order: Order | None
+    about: About
     rule: str
     subject: str
     """With the rule, the claim's business key: `order:1001`."""
     confirms_order: bool
     """Whether the order counts as confirmed once this is sent."""
     claim_ttl_seconds: float
+    asked: bool = False
+    """Whether the shopper has just asked for it: such an answer goes out even to who wants no other messages."""
+
+    @property
+    def event(self) -> Event:
+        """Give the event that the message belongs to."""
+        return self.about.event
+
+    @property
+    def order(self) -> Order | None:
+        """Give the order that the event brings."""
+        return self.about.order

@@ -1,19 +1,29 @@
-"""Turns a message's templates and an order into what the shopper will read."""
+"""Turns a message's templates and what it is about into what the shopper will read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import structlog
 
 from shopbot.messages.delivery import DeliveryCalendar
-from shopbot.messages.locales import locale_chain
-from shopbot.messages.message import MessageSpec, SendRequest
+from shopbot.messages.filters import Formatting
+from shopbot.messages.locales import babel_locale, locale_chain
+from shopbot.messages.message import About, MessageSpec, SendRequest
 from shopbot.messages.sandbox import CompiledTemplate, TemplateSandbox
-from shopbot.messages.text import fit
-from shopbot.model.event import Event
-from shopbot.model.message import Delivery, OutboundMessage, UtilityTemplate
+from shopbot.messages.text import fit, length
+from shopbot.model.message import Delivery, OutboundMessage, QuickReply, UtilityTemplate
 from shopbot.model.order import Customer, Order
+from shopbot.model.order_reference import OrderReference, OrderStatus
 from shopbot.plugin import Shop
+
+MOST_QUICK_REPLIES = 13
+LONGEST_TITLE = 20
+"""https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/quick-replies"""
+
+ORDER_PAYLOAD = "ORDER_STATUS"
+"""What comes back, with a colon and the order's id, when one of several orders is tapped."""
+
+_NOT_COMING = frozenset({OrderStatus.DELIVERED, OrderStatus.CANCELLED, OrderStatus.REFUNDED, OrderStatus.FAILED})
 
 
 class OrderView(Order):
@@ -21,6 +31,13 @@ class OrderView(Order):
 
     estimated_delivery: date | None = None
     """None where the order's own date is unknown."""
+
+
+class ReferenceView(OrderReference):
+    """An order that was found, as templates see it: with what the shop adds to it."""
+
+    estimated_delivery: date | None = None
+    """What the carrier expects, else what the shop does; None where that day has passed, or nothing is to come."""
 
 
 class Renderer:
@@ -49,10 +66,10 @@ class Renderer:
         A text over Messenger's limit is cut at a word and ends in "…", with a warning in the log.
 
         Raises:
-            TemplateError: a template cannot be rendered for this order.
+            TemplateError: a template cannot be rendered for this event.
         """
         spec = self._messages[request.message]
-        text, cut = fit(self.text(spec, request.event, request.order))
+        text, cut = fit(self.text(spec, request.about))
         if cut:
             self._log.warning("message_cut", message=spec.name, event_id=request.event.id)
         return OutboundMessage(
@@ -61,48 +78,86 @@ class Renderer:
             delivery=delivery,
             purpose=spec.purpose,
             claim=claim,
-            template=self.parameters(spec, request.event, request.order),
+            template=self.parameters(spec, request.about),
             order_id=request.order.id if request.order else None,
+            quick_replies=self.quick_replies(spec, request.about),
         )
 
-    def text(self, spec: MessageSpec, event: Event, order: Order | None) -> str:
+    def text(self, spec: MessageSpec, about: About) -> str:
         """Render a message's text, in the shopper's language where there is a template for it.
 
         Raises:
-            TemplateError: the template cannot be rendered for this order.
+            TemplateError: the template cannot be rendered for this event.
         """
-        template = self._template(spec, order)
-        return self._render(template, event, order, template.locale or self._shop.locale)
+        template = self._template(spec, about)
+        return self._render(template, about, template.locale or self._shop.locale)
 
-    def _template(self, spec: MessageSpec, order: Order | None) -> CompiledTemplate:
-        if spec.is_file:
-            chain = locale_chain(order.customer_locale if order else None, self._shop.locale)
-            return self._sandbox.find_localised(spec.text, chain)
-        return self._sandbox.compile_text(spec.text, f"messages.{spec.name}.text")
-
-    def parameters(self, spec: MessageSpec, event: Event, order: Order | None) -> UtilityTemplate | None:
+    def parameters(self, spec: MessageSpec, about: About) -> UtilityTemplate | None:
         """Render the values of a message's utility template; None where it has no such template.
 
         Raises:
-            TemplateError: a value cannot be rendered for this order.
+            TemplateError: a value cannot be rendered for this event.
         """
         template = spec.utility_template
         if template is None:
             return None
         place = f"messages.{spec.name}.utility_template.parameters"
         values = tuple(
-            self._render(self._sandbox.compile_text(source, f"{place}[{i}]"), event, order, template.language)
+            self._render(self._sandbox.compile_text(source, f"{place}[{i}]"), about, template.language)
             for i, source in enumerate(template.parameters)
         )
         return UtilityTemplate(name=template.name, language=template.language, parameters=values)
 
-    def _render(self, template: CompiledTemplate, event: Event, order: Order | None, locale: str) -> str:
+    def quick_replies(self, spec: MessageSpec, about: About) -> tuple[QuickReply, ...]:
+        """Make a message's quick replies: those of the YAML, or one for each order that was found.
+
+        Raises:
+            TemplateError: one cannot be rendered for this event.
+        """
+        locale = self._template(spec, about).locale or self._shop.locale
+        replies = [
+            QuickReply(
+                title=self._short(spec, about, f"quick_replies[{i}].title", reply.title, locale),
+                payload=self._short(spec, about, f"quick_replies[{i}].payload", reply.payload, locale),
+            )
+            for i, reply in enumerate(spec.quick_replies)
+        ]
+        if spec.offers_orders:
+            replies += [self._offer(order, locale) for order in about.orders]
+        whole = [reply for reply in replies if reply.title and reply.payload]
+        return tuple(
+            reply.model_copy(update={"title": fit(reply.title, LONGEST_TITLE)[0]})
+            for reply in whole[:MOST_QUICK_REPLIES]
+        )
+
+    def _short(self, spec: MessageSpec, about: About, part: str, source: str, locale: str) -> str:
+        template = self._sandbox.compile_text(source, f"messages.{spec.name}.{part}")
+        return " ".join(self._render(template, about, locale).split())
+
+    def _offer(self, order: OrderReference, locale: str) -> QuickReply:
+        title = order.number
+        if order.created_at is not None:
+            day = Formatting(babel_locale(locale), self._shop.timezone).date(order.created_at, "day")
+            with_day = f"{title} · {day}"
+            title = with_day if length(with_day) <= LONGEST_TITLE else title
+        return QuickReply(title=title, payload=f"{ORDER_PAYLOAD}:{order.order_id}")
+
+    def _template(self, spec: MessageSpec, about: About) -> CompiledTemplate:
+        if spec.is_file:
+            return self._sandbox.find_localised(spec.text, locale_chain(_language(about), self._shop.locale))
+        return self._sandbox.compile_text(spec.text, f"messages.{spec.name}.text")
+
+    def _render(self, template: CompiledTemplate, about: About, locale: str) -> str:
+        order = about.order
         context: Mapping[str, object] = {
             "order": self._view(order) if order else None,
+            "orders": tuple(self._reference_view(reference, about) for reference in about.orders),
+            "parcel": about.parcel,
+            "refund": about.refund,
             "customer": (order.customer if order else None) or Customer(),
             "shop": {"name": self._shop.name, "domain": self._shop.domain, "locale": self._shop.locale},
             "locale": locale,
-            "event": {"topic": event.topic, "source": event.source.value},
+            "event": {"topic": about.event.topic, "source": about.event.source.value},
         }
         return self._sandbox.render(template, context, locale=locale, timezone=self._shop.timezone)
 
@@ -110,3 +165,22 @@ class Renderer:
         ordered_at = order.ordered_at
         estimate = self._calendar.estimate(ordered_at) if ordered_at else None
         return OrderView.model_construct(**dict(order), estimated_delivery=estimate)
+
+    def _reference_view(self, reference: OrderReference, about: About) -> ReferenceView:
+        today = about.event.received_at.astimezone(self._shop.timezone).date()
+        estimate = reference.expected_by_carrier
+        if estimate is None and reference.created_at is not None:
+            estimate = self._calendar.estimate(reference.created_at)
+        if estimate is not None and (estimate < today or reference.status in _NOT_COMING):
+            estimate = None
+        return ReferenceView.model_construct(**dict(reference), estimated_delivery=estimate)
+
+
+def _language(about: About) -> str | None:
+    """Find the shopper's language: the one they have just used, else the one they ordered in."""
+    known: Sequence[str | None] = (
+        about.language,
+        about.order.customer_locale if about.order else None,
+        *(reference.locale for reference in about.orders),
+    )
+    return next((language for language in known if language), None)

@@ -7,9 +7,11 @@ from datetime import datetime
 
 from shopbot.model.event import Event
 from shopbot.model.order import Order
+from shopbot.model.order_reference import OrderReference
 from shopbot.model.outcome import JournalEntry, Outcome, Status
 from shopbot.model.reason import Reason
 from shopbot.model.run import Run
+from shopbot.rules.news import News
 
 _LONGEST_DETAIL = 1000
 
@@ -23,19 +25,38 @@ class Attempt:
     """1 for the first."""
     earlier: Sequence[JournalEntry]
     clock: Callable[[], datetime]
-    payload: object = None
-    order: Order | None = None
-    sender: str | None = None
-    """The PSID of the shopper whose act in Messenger the event is; None for all other events."""
-    text: str | None = None
-    """What that shopper wrote, or the title of the button tapped."""
+    news: News = field(default_factory=News)
+    """What the event's body says; nothing until it is read."""
     psid: str | None = None
     no_psid: Outcome | None = None
     """Why there is no PSID, once the resolvers were asked in vain."""
     reference_saved: bool = False
     """Whether this rule keeps the order: its message is then the order's confirmation."""
+    orders: Sequence[OrderReference] = ()
+    """The orders that a step of this rule has found, or brought up to date; for its messages."""
     entries: list[JournalEntry] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
+
+    @property
+    def order(self) -> Order | None:
+        """Give the order that the event brings; None for events that bring none."""
+        return self.news.order
+
+    @property
+    def payload(self) -> object:
+        """Give the event's body, parsed; None until it is."""
+        return self.news.payload
+
+    @property
+    def sender(self) -> str | None:
+        """Give the PSID of the shopper whose act in Messenger the event is; None for all other events."""
+        return self.news.sender
+
+    @property
+    def happened_at(self) -> datetime:
+        """Give when it happened, as the platform's signed body says; never later than its arrival."""
+        event = self.event
+        return min(event.triggered_at or event.received_at, event.received_at)
 
     def note(self, rule: str, step: str, outcome: Outcome, *, milliseconds: float = 0.0) -> None:
         """Write one line of the journal."""
@@ -88,6 +109,9 @@ class Attempt:
             "order": self.order,
             "customer": self.order.customer if self.order else None,
             "event": {"topic": self.event.topic, "source": self.event.source.value},
+            "parcel": self.news.parcel,
+            "refund": self.news.refund,
+            "text": self.news.text,
             "payload": self.payload,
         }
 

@@ -1,6 +1,5 @@
 """Runs every rule that an event matches, and says what becomes of the event."""
 
-import json
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -9,30 +8,19 @@ from datetime import datetime, timedelta
 import structlog
 
 from shopbot.messages.sandbox import TemplateError
-from shopbot.model.order import Order, UnreadableOrderError
 from shopbot.model.outcome import JournalEntry, Outcome, Status
-from shopbot.model.psid import is_psid
 from shopbot.model.reason import Reason
 from shopbot.rules.attempt import Attempt
 from shopbot.rules.backoff import Backoff
+from shopbot.rules.news import News, UnreadableError, read_json, read_news
 from shopbot.rules.rule import Rule, Step
 from shopbot.rules.steps import Steps
 from shopbot.store.claims import Claims, ClaimState
 from shopbot.store.conversations import Conversations
 from shopbot.store.queue import Delivery, Disposition, Settlement
 
-ORDER_TOPICS = frozenset(
-    {
-        "orders/create",
-        "orders/paid",
-        "orders/updated",
-        "orders/cancelled",
-        "orders/fulfilled",
-        "orders/partially_fulfilled",
-    }
-)
-"""Topics whose body is the order itself (`orders/edited` wraps an edit, `orders/delete` has only the id).
-https://shopify.dev/docs/api/admin-graphql/latest/enums/WebhookSubscriptionTopic"""
+_FOUND_ANEW = frozenset({"resolve_psid", "clear_cart", "find_orders", "update_order_reference"})
+"""Steps that are run again although they are done, for what they find; a cart step knows its backends' results."""
 
 _CHANNEL_CLOSED = frozenset({Reason.CHANNEL_DOWN, Reason.CHANNEL_PAUSED})
 _FREE_OF_CHARGE = _CHANNEL_CLOSED | {Reason.LIMIT_REACHED, Reason.WAITING_FOR_EARLIER, Reason.IN_DOUBT}
@@ -76,9 +64,10 @@ class Engine:
         ]
         results: list[Outcome] = []
         unreadable = self._read(attempt)
-        if attempt.sender is not None:
-            # Whatever a shopper does in Messenger opens or renews the standard messaging window.
-            await self._conversations.active(attempt.sender, attempt.event.triggered_at or attempt.event.received_at)
+        if attempt.sender is not None and opens_window(attempt.event.topic, attempt.payload):
+            released = await self._conversations.active(attempt.sender, attempt.happened_at)
+            if released:
+                self._log.info("messages_released", count=released, event_id=attempt.event.id)
         if unreadable is not None and (rules or attempt.payload is None):
             results.append(unreadable)
             attempt.note("", "", unreadable)
@@ -92,23 +81,17 @@ class Engine:
     def _read(self, attempt: Attempt) -> Outcome | None:
         """Parse the body; gives why it cannot be read, or None."""
         try:
-            attempt.payload = json.loads(attempt.event.body)
-        except (ValueError, RecursionError) as error:
-            return Outcome.failed(Reason.WEBHOOK_PROCESSING_ERROR, f"the body is not JSON: {error}")
-        if attempt.event.topic.startswith("messenger/"):
-            attempt.sender, attempt.text = _shopper(attempt.payload)
-        if attempt.event.topic in ORDER_TOPICS:
-            try:
-                attempt.order = Order.from_payload(attempt.payload)
-            except UnreadableOrderError as error:
-                return Outcome.failed(Reason.WEBHOOK_PROCESSING_ERROR, str(error))
+            attempt.news = News(payload=read_json(attempt.event.body))
+            attempt.news = read_news(attempt.event.topic, attempt.payload)
+        except UnreadableError as error:
+            return Outcome.failed(Reason.WEBHOOK_PROCESSING_ERROR, str(error))
         return None
 
     async def _run_rule(self, attempt: Attempt, rule: Rule) -> Outcome:
         finished = attempt.settled(rule.name, "")
         if finished is not None:
             return Outcome(status=finished.status, reason=finished.reason)
-        attempt.no_psid, attempt.psid, attempt.reference_saved = None, attempt.sender, False
+        attempt.no_psid, attempt.psid, attempt.reference_saved, attempt.orders = None, attempt.sender, False, ()
         started = time.monotonic()
         result = await self._objection(attempt, rule)
         if result is None:
@@ -118,7 +101,7 @@ class Engine:
 
     async def _objection(self, attempt: Attempt, rule: Rule) -> Outcome | None:
         """Say why the rule has nothing to do for this event; None when it has."""
-        mismatch = rule.filters.mismatch(attempt.order, attempt.text)
+        mismatch = rule.filters.mismatch(attempt.news) or rule.missing(attempt.news)
         if mismatch is not None:
             return mismatch
         if rule.condition is not None:
@@ -127,13 +110,11 @@ class Engine:
                     return Outcome.skipped(Reason.CONDITION_FALSE)
             except TemplateError as error:
                 return Outcome.failed(Reason.CONDITION_FAILED, str(error))
-        return await self._taken(attempt, rule) if rule.once_per_order else None
+        return await self._taken(attempt, rule) if rule.by_business_key else None
 
     async def _taken(self, attempt: Attempt, rule: Rule) -> Outcome | None:
-        """Say who has the order's message already; None when it is free, or this event's own."""
-        if attempt.order is None:
-            return Outcome.skipped(Reason.NO_ORDER, "`once_per: order` needs an order")
-        claim = await self._claims.look(rule.name, rule.subject(attempt.event, attempt.order))
+        """Say who has the rule's message already; None when it is free, or this event's own."""
+        claim = await self._claims.look(rule.name, rule.subject(attempt.event, attempt.news))
         if claim is None or claim.event_id == attempt.event.id:
             return None
         if claim.state is ClaimState.SENT:
@@ -157,8 +138,7 @@ class Engine:
         earlier = attempt.settled(rule.name, step.place)
         if earlier is not None and step.name == "save_order_reference":
             attempt.reference_saved = True
-        # The shopper is found anew, for the steps that are still to do; a cart step knows its backends' results.
-        if earlier is not None and step.name not in ("resolve_psid", "clear_cart"):
+        if earlier is not None and step.name not in _FOUND_ANEW:
             return Outcome(status=earlier.status, reason=earlier.reason)
         started = time.monotonic()
         outcomes = await self._steps.run(attempt, rule, step)
@@ -189,7 +169,7 @@ class Engine:
             reason=result.reason,
             attempts=attempts,
             journal=_news(attempt) if free else attempt.entries,
-            order_id=attempt.order.id if attempt.order else None,
+            order_id=attempt.news.order_id,
             due_at=due_at,
         )
 
@@ -211,19 +191,16 @@ def _repeats(entry: JournalEntry, earlier: JournalEntry | None) -> bool:
     return earlier is not None and (entry.status, entry.reason) == (earlier.status, earlier.reason)
 
 
-def _shopper(payload: object) -> tuple[str | None, str | None]:
-    """Read who wrote a Messenger event, and what."""
-    if not isinstance(payload, dict):
-        return None, None
-    sender, message, postback = payload.get("sender"), payload.get("message"), payload.get("postback")
-    psid = sender.get("id") if isinstance(sender, dict) else None
-    text = message.get("text") if isinstance(message, dict) else None
-    if text is None and isinstance(postback, dict):
-        text = postback.get("title")
-    return (
-        psid if isinstance(psid, str) and is_psid(psid) else None,
-        text if isinstance(text, str) else None,
-    )
+def opens_window(topic: str, payload: object) -> bool:
+    """Say whether what a shopper did opens or renews the standard messaging window.
+
+    Messages, taps, m.me links into a thread and reactions do; an opt-in on a page outside Messenger is not said to.
+    https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages
+    """
+    if topic != "messenger/reaction":
+        return topic in ("messenger/message", "messenger/postback", "messenger/referral")
+    reaction = payload.get("reaction") if isinstance(payload, dict) else None
+    return isinstance(reaction, dict) and reaction.get("action") != "unreact"
 
 
 def _overall(outcomes: Sequence[Outcome], order: Sequence[Status] = _STEPS_DECIDE) -> Outcome:

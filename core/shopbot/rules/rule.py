@@ -1,14 +1,19 @@
 """One rule of shopbot.yaml, ready to be held against events."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from shopbot.model.event import Event
 from shopbot.model.order import Order
 from shopbot.model.outcome import Outcome
+from shopbot.model.parcel import ParcelStatus
 from shopbot.model.reason import Reason
+from shopbot.rules.news import News
+from shopbot.rules.phrases import Phrases
+
+OncePer = Literal["order", "fulfillment", "refund", "event"]
+"""What a rule sends its message for, once."""
 
 
 class Expression(Protocol):
@@ -27,6 +32,8 @@ class Step:
     name: str
     argument: str | None = None
     """What stands behind the colon: the message of `send_message: order_confirmation`."""
+    otherwise: Mapping[str, str] = field(default_factory=dict)
+    """With `send_message`: what is sent instead where the rule found `several` orders, or `none`."""
     ordinal: int = 1
     """Which of the rule's sends it is, for `send_message`: 1 for the first."""
 
@@ -40,15 +47,51 @@ class Filters:
     source_name: Sequence[str] | None = None
     cancelled: bool | None = None
     test: bool | None = None
-    text_matches: Sequence[re.Pattern[str]] | None = None
+    parcel_status: Sequence[ParcelStatus] | None = None
+    phrases: Phrases | None = None
+    """`text_matches:`, in what the shopper wrote."""
+    payloads: Sequence[str] | None = None
+    """`payload:`, on what the shopper tapped."""
 
-    def mismatch(self, order: Order | None, text: str | None = None) -> Outcome | None:
-        """Say which filter keeps an event out; None when it passes. No event without an order passes an order's filter.
+    def mismatch(self, news: News) -> Outcome | None:
+        """Say which filter keeps an event out; None when it passes. What an event lacks passes no filter on it."""
+        if self.asks and not self._asked(news):
+            return Outcome.skipped(Reason.FILTERED, "neither the text nor what was tapped matches")
+        if self.parcel_status is not None:
+            if news.parcel is None:
+                return Outcome.skipped(Reason.NO_FULFILLMENT)
+            if news.parcel.status not in self.parcel_status:
+                return Outcome.skipped(Reason.FILTERED, f"the parcel is {news.parcel.status}")
+        return self._order_mismatch(news.order)
 
-        text: what the shopper wrote, for Messenger events.
+    @property
+    def asks(self) -> bool:
+        """Whether the rule waits for something that a shopper says or taps."""
+        return self.phrases is not None or self.payloads is not None
+
+    def language(self, news: News) -> str | None:
+        """Give the language in which the shopper asked; None where the phrases do not tell."""
+        return self.phrases.match(news.text)[1] if self.phrases and news.text else None
+
+    def tapped(self, news: News) -> str | None:
+        """Give what follows the colon of the payload that was tapped: the order's id in `ORDER_STATUS:1001`.
+
+        Empty where nothing follows, None where none of the rule's payloads was tapped.
         """
-        if self.text_matches is not None and not self._matches(text or ""):
-            return Outcome.skipped(Reason.FILTERED, "the text does not match")
+        for payload in self.payloads or ():
+            if news.tapped == payload:
+                return ""
+            if news.tapped is not None and news.tapped.startswith(f"{payload}:"):
+                return news.tapped[len(payload) + 1 :]
+        return None
+
+    def _asked(self, news: News) -> bool:
+        """Say whether the shopper said or tapped it: two ways of asking the same, so either will do."""
+        if self.tapped(news) is not None:
+            return True
+        return self.phrases is not None and news.text is not None and self.phrases.match(news.text)[0]
+
+    def _order_mismatch(self, order: Order | None) -> Outcome | None:
         if order is None:
             return Outcome.skipped(Reason.NO_ORDER) if self.about_orders else None
         if self.financial_status is not None and order.financial_status not in self.financial_status:
@@ -79,11 +122,6 @@ class Filters:
             )
         )
 
-    def _matches(self, text: str) -> bool:
-        # Phones type curly apostrophes, people write straight ones into shopbot.yaml.
-        plain = text.replace("\u2019", "'").replace("\u2018", "'")
-        return any(pattern.search(plain) for pattern in self.text_matches or ())
-
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -94,18 +132,37 @@ class Rule:
     steps: Sequence[Step]
     filters: Filters = field(default_factory=Filters)
     condition: Expression | None = None
-    once_per_order: bool = False
+    once_per: OncePer = "event"
 
-    def subject(self, event: Event, order: Order | None) -> str:
-        """Name what the rule's message is sent for, once: the order, else this event alone."""
-        if self.once_per_order and order is not None:
-            return f"order:{order.id}"
+    @property
+    def by_business_key(self) -> bool:
+        """Whether its message is sent once for something that several events may bring."""
+        return self.once_per != "event"
+
+    def missing(self, news: News) -> Outcome | None:
+        """Say that an event lacks what the rule's message is sent for; None when it does not."""
+        if self.once_per == "order" and news.order_id is None:
+            return Outcome.skipped(Reason.NO_ORDER, "`once_per: order` needs an order")
+        if self.once_per == "fulfillment" and news.parcel is None:
+            return Outcome.skipped(Reason.NO_FULFILLMENT, "`once_per: fulfillment` needs a fulfilment")
+        if self.once_per == "refund" and news.refund is None:
+            return Outcome.skipped(Reason.NO_REFUND, "`once_per: refund` needs a refund")
+        return None
+
+    def subject(self, event: Event, news: News) -> str:
+        """Name what the rule's message is sent for, once: the order, the fulfilment, the refund, else this event."""
+        if self.once_per == "order" and news.order_id is not None:
+            return f"order:{news.order_id}"
+        if self.once_per == "fulfillment" and news.parcel is not None:
+            return f"fulfillment:{news.parcel.fulfillment_id}"
+        if self.once_per == "refund" and news.refund is not None:
+            return f"refund:{news.refund.id}"
         return f"event:{event.id}"
 
-    def message_subject(self, event: Event, order: Order | None, step: Step) -> str:
+    def message_subject(self, event: Event, news: News, step: Step) -> str:
         """Name what one of the rule's sends is for.
 
         The first has the plain business key, so that renaming its message cannot send it again.
         """
-        subject = self.subject(event, order)
+        subject = self.subject(event, news)
         return subject if step.ordinal == 1 else f"{subject}#{step.ordinal}"

@@ -1,4 +1,4 @@
-"""The steps that the framework knows: resolve_psid, clear_cart, save_order_reference, send_message, note_checkout."""
+"""The steps that the framework knows."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -6,7 +6,7 @@ import structlog
 
 from shopbot.hooks import Hook, Hooks, PluginFailedError
 from shopbot.messages.dispatch import Dispatcher
-from shopbot.messages.message import SendRequest
+from shopbot.messages.message import About, SendRequest
 from shopbot.model.cart import CartResult
 from shopbot.model.failures import Retry
 from shopbot.model.order import Order
@@ -16,6 +16,7 @@ from shopbot.model.reason import Reason
 from shopbot.rules.attempt import Attempt
 from shopbot.rules.rule import Rule, Step
 from shopbot.rules.signed_tokens import NotTrustedError
+from shopbot.rules.talk import Talk
 from shopbot.rules.vouching import Vouching
 from shopbot.store.references import References
 from shopbot.store.shoppers import Shoppers
@@ -23,7 +24,17 @@ from shopbot.store.shoppers import Shoppers
 StepFunction = Callable[[Attempt, Rule, Step], Awaitable[Sequence[Outcome]]]
 """Runs a step; one outcome per plugin that had a part in it, the step's own result last."""
 
-STEP_NAMES = ("resolve_psid", "clear_cart", "save_order_reference", "send_message", "note_checkout")
+STEP_NAMES = (
+    "resolve_psid",
+    "clear_cart",
+    "save_order_reference",
+    "send_message",
+    "note_checkout",
+    "find_orders",
+    "update_order_reference",
+    "opt_out",
+    "opt_in",
+)
 
 
 class Steps:
@@ -38,6 +49,8 @@ class Steps:
         references: References,
         dispatcher: Dispatcher,
         note_checkout: StepFunction,
+        talk: Talk,
+        update_order_reference: StepFunction,
         order_ttl_seconds: float,
         event_ttl_seconds: float,
     ) -> None:
@@ -60,6 +73,10 @@ class Steps:
             "save_order_reference": self._save_order_reference,
             "send_message": self._send_message,
             "note_checkout": note_checkout,
+            "find_orders": talk.find_orders,
+            "opt_out": talk.opt_out,
+            "opt_in": talk.opt_in,
+            "update_order_reference": update_order_reference,
         }
 
     async def run(self, attempt: Attempt, rule: Rule, step: Step) -> Sequence[Outcome]:
@@ -155,15 +172,24 @@ class Steps:
     async def _send_message(self, attempt: Attempt, rule: Rule, step: Step) -> Sequence[Outcome]:
         if attempt.psid is None:
             return [attempt.without_psid()]
+        news = attempt.news
+        found = "none" if not attempt.orders else "several" if len(attempt.orders) > 1 else "one"
         request = SendRequest(
-            message=step.argument or "",
+            message=step.otherwise.get(found, step.argument or ""),
             psid=attempt.psid,
-            event=attempt.event,
-            order=attempt.order,
+            about=About(
+                event=attempt.event,
+                order=news.order,
+                orders=attempt.orders,
+                parcel=news.parcel,
+                refund=news.refund,
+                language=rule.filters.language(news),
+            ),
             rule=rule.name,
-            subject=rule.message_subject(attempt.event, attempt.order, step),
+            subject=rule.message_subject(attempt.event, news, step),
             confirms_order=attempt.reference_saved,
-            claim_ttl_seconds=self._order_ttl_seconds if rule.once_per_order else self._event_ttl_seconds,
+            claim_ttl_seconds=self._order_ttl_seconds if rule.by_business_key else self._event_ttl_seconds,
+            asked=attempt.sender is not None and rule.filters.asks,
         )
         return [await self._dispatcher.send(request)]
 

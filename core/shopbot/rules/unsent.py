@@ -1,11 +1,10 @@
 """A person's word that a message in doubt did not arrive: frees its claim, so that it can be sent again."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 
 from shopbot.model.event import Event, Source
-from shopbot.model.order import Order, UnreadableOrderError
+from shopbot.rules.news import News, UnreadableError, read_json, read_news
 from shopbot.rules.rule import Rule
 from shopbot.store.claims import Claims, ClaimState, Ticket
 from shopbot.store.dead_letters import DeadLetter
@@ -19,13 +18,13 @@ async def free_doubt(rules: Sequence[Rule], claims: Claims, letter: DeadLetter, 
     event = Event(
         id=letter.event_id, topic=letter.topic, source=Source.REPLAY, received_at=letter.dead_at, body=letter.body
     )
-    order = _order(letter.body)
+    news = _news(letter)
     freed = False
     for rule in rules:
         if rule.name != letter.rule:
             continue
         for step in rule.steps:
-            subject = rule.message_subject(event, order, step)
+            subject = rule.message_subject(event, news, step)
             claim = await claims.look(rule.name, subject)
             if claim is None or claim.state is not ClaimState.IN_DOUBT or claim.event_id != event.id:
                 continue
@@ -42,8 +41,8 @@ async def free_doubt(rules: Sequence[Rule], claims: Claims, letter: DeadLetter, 
     return freed
 
 
-def _order(body: bytes) -> Order | None:
+def _news(letter: DeadLetter) -> News:
     try:
-        return Order.from_payload(json.loads(body))
-    except (ValueError, RecursionError, UnreadableOrderError):
-        return None
+        return read_news(letter.topic, read_json(letter.body))
+    except UnreadableError:
+        return News()

@@ -102,8 +102,8 @@ class Channels:
         if not state:
             return None
         until = _moment(until_ms) if state == ChannelState.PAUSED else None
-        if until is not None and until <= now:
-            return None
+        if until is not None and not _moment(since_ms) <= now < until:
+            return None  # it is over, or was made before the clock was put back
         return Closure(ChannelState(state), reason, _moment(since_ms), until)
 
 

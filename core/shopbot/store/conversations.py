@@ -1,30 +1,83 @@
-"""When a shopper last did something that opens the standard messaging window."""
+"""A shopper's conversation with the Page: when the messaging window opened last, and whether they want messages."""
 
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from redis.asyncio import Redis
 
+from shopbot.store.connection import script
 from shopbot.store.keys import Keys
 
-_KEEP_SECONDS = 400 * 86400
+_KEEP_MS = 400 * 86_400_000
+_OPTED_IN_MS = 7 * 86_400_000
+"""So long a stop word that comes late is known to be older than the start word."""
+_OUT = b"out "
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What matters before a message goes to a shopper."""
+
+    last_active: datetime | None = None
+    """When they last did something that opens the standard messaging window; None where nothing is known."""
+    opted_out: bool = False
+    """Whether they asked to get no more messages."""
 
 
 class Conversations:
     """The conversations of one shop's Page, as far as the Messenger webhook has told of them."""
 
-    def __init__(self, client: Redis, keys: Keys) -> None:
+    def __init__(self, client: Redis, keys: Keys, *, release_within: timedelta = timedelta(days=7)) -> None:
+        """Work on the store.
+
+        release_within: how long after it found the window closed a message goes out when the shopper writes again.
+        """
         self._client = client
         self._keys = keys
+        self._release_within = release_within
+        self._active = script(client, "active")
+        self._opt = script(client, "opt")
 
-    async def active(self, psid: str, at: datetime) -> None:
-        """Note that a shopper wrote, tapped or came by a link; an earlier moment than the one known changes nothing."""
-        earlier = await self.last_active(psid)
-        if earlier is None or earlier < at:
-            await self._client.set(
-                self._keys.conversation(psid), str(int(at.timestamp() * 1000)), px=_KEEP_SECONDS * 1000
-            )
+    async def active(self, psid: str, at: datetime) -> int:
+        """Note that a shopper wrote, tapped or came by a link; gives how many messages that waited for it are let go.
+
+        An earlier moment than the one known changes nothing.
+        """
+        keys = self._keys
+        released: int = await self._active(
+            [keys.conversation(psid), keys.unsent(psid), keys.dead, keys.inbox],
+            [_milliseconds(at), _KEEP_MS, keys.event(""), _milliseconds(at - self._release_within)],
+        )
+        return released
 
     async def last_active(self, psid: str) -> datetime | None:
         """Give the moment of the last activity; None where none is known."""
-        found = await self._client.get(self._keys.conversation(psid))
-        return datetime.fromtimestamp(int(found) / 1000, UTC) if found else None
+        return (await self.standing(psid)).last_active
+
+    async def standing(self, psid: str) -> Standing:
+        """Read what matters before a message goes out, in one round trip."""
+        active, opted = await self._client.mget(self._keys.conversation(psid), self._keys.opted_out(psid))
+        return Standing(
+            last_active=datetime.fromtimestamp(int(active) / 1000, UTC) if active else None,
+            opted_out=isinstance(opted, bytes) and opted.startswith(_OUT),
+        )
+
+    async def wait(self, psid: str, event_id: str, now: datetime) -> None:
+        """Let an event that becomes a dead letter now come back when the shopper opens the window."""
+        unsent = self._keys.unsent(psid)
+        async with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.zadd(unsent, {event_id: _milliseconds(now)})
+            pipeline.pexpire(unsent, self._release_within)
+            await pipeline.execute()
+
+    async def opt_out(self, psid: str, at: datetime) -> bool:
+        """Note that a shopper wants no more messages; False where they have said something else since."""
+        return bool(await self._opt([self._keys.opted_out(psid)], ["out", _milliseconds(at), _OPTED_IN_MS]))
+
+    async def opt_in(self, psid: str, at: datetime) -> bool:
+        """Note that a shopper wants messages again; False where they have said something else since."""
+        return bool(await self._opt([self._keys.opted_out(psid)], ["in", _milliseconds(at), _OPTED_IN_MS]))
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

@@ -92,6 +92,8 @@ class Queue:
         self._promote = script(client, "promote")
         self._forget = script(client, "forget")
         self._take_over = script(client, "take_over")
+        self.suspects_left = False
+        """Whether the last look found events that have been taken over before."""
 
     async def open(self) -> None:
         """Create the group where there is none; it begins with the oldest event."""
@@ -141,12 +143,22 @@ class Queue:
         if not await self._client.pexpire(life, lease_ms):
             await self._client.set(life, "alive", px=lease_ms)
 
-    async def take_over(self, count: int, *, suspects: int = 1) -> Sequence[Delivery]:
+    async def take_over(self, count: int) -> Sequence[Delivery]:
         """Take up to *count* events of processes that give no sign of life any more, and forget those processes.
 
-        suspects: how many of them may be events that were in hand when an earlier process ended, too.
+        Suspects are left there, and `suspects_left` says that there are some.
         """
+        taken, self.suspects_left = await self._take(count, suspects=False)
+        return taken
+
+    async def take_suspect(self) -> Delivery | None:
+        """Take over one event that was in hand when two processes or more ended; None where there is none."""
+        taken, self.suspects_left = await self._take(1, suspects=True)
+        return taken[0] if taken else None
+
+    async def _take(self, count: int, *, suspects: bool) -> tuple[Sequence[Delivery], bool]:
         taken: list[tuple[str, str]] = []
+        left = 0
         for info in await self._client.xinfo_consumers(self._keys.inbox, GROUP):
             name = _text(info["name"])
             life = self._keys.consumer(name)
@@ -155,12 +167,13 @@ class Queue:
             if info["pending"] == 0:
                 await self._forget([self._keys.inbox, life], [GROUP, name])
                 continue
-            entries = await self._take_over(
+            suspects_left, *entries = await self._take_over(
                 [self._keys.inbox, life],
-                [GROUP, name, self.consumer, count - len(taken), self._keys.event(""), suspects],
+                [GROUP, name, self.consumer, count - len(taken), self._keys.event(""), int(suspects)],
             )
+            left += suspects_left
             taken += [(_text(stream_id), _text(event_id)) for stream_id, event_id in entries]
-        return await self._load(taken)
+        return await self._load(taken), left > 0
 
     async def bury(self, gone: Callable[[str], bool]) -> None:
         """Take the sign of life from processes that are known to have ended, so that nobody waits for its lease to end.

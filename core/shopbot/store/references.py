@@ -14,6 +14,7 @@ from shopbot.store.keys import Keys
 
 MOST_INDEXED = 100
 """So many of a shopper's orders, the newest, are found without their ids."""
+_EARLY_MS = 2 * 86_400_000
 
 
 class References:
@@ -45,12 +46,30 @@ class References:
         mark = {"order_id": str(order.id), "message_id": message_id, "confirmed_at": sent_at.isoformat()}
         await self._client.set(self._shared.order_confirmation(psid, order.id), json.dumps(mark), px=self._ttl_ms)
 
-    async def update(
+    async def note(
         self, order_id: int, psid: str | None, change: Callable[[OrderReference], OrderReference]
+    ) -> OrderReference:
+        """Take news of an order into its reference; gives what is kept now.
+
+        Of an order whose shopper is not known the news is kept for two days: the webhook that tells may be late, but
+        most such orders have nothing to do with Messenger.
+
+        change: as for `update`.
+        """
+        return await self.update(order_id, psid, change, ttl_ms=None if psid is not None else _EARLY_MS)
+
+    async def update(
+        self,
+        order_id: int,
+        psid: str | None,
+        change: Callable[[OrderReference], OrderReference],
+        *,
+        ttl_ms: int | None = None,
     ) -> OrderReference:
         """Change a reference, or begin it; gives what is kept now.
 
         change: gives the reference as it is to be, and is called again where another event was faster.
+        ttl_ms: the life of a reference that is begun; one that is there keeps its own. None gives it its whole life.
         """
         key, unresolved_key = (self._shared.order_reference(name, order_id) for name in (psid, None))
         while True:
@@ -61,7 +80,8 @@ class References:
             reference = change(_read(earlier, order_id, psid))
             if psid is not None and unresolved:
                 reference = reference.with_news_of(_read(unresolved, order_id, None))
-            if await self._replace([key], [earlier or "", reference.as_json(), self._ttl_ms]):
+            life_ms = self._ttl_ms if ttl_ms is None else 0 if earlier else ttl_ms
+            if await self._replace([key], [earlier or "", reference.as_json(), life_ms]):
                 break
         if psid is not None:
             await self._index(reference, psid, unresolved_key if unresolved else None)

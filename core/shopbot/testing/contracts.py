@@ -35,11 +35,15 @@ import pytest
 
 # Before they are imported: it makes pytest show the values of a failed assert in these modules, as it does in tests.
 pytest.register_assert_rewrite(
-    *(f"shopbot.testing.contract_{name}" for name in ("base", "events", "messages", "orders", "polls", "requests"))
+    *(
+        f"shopbot.testing.contract_{name}"
+        for name in ("base", "checkouts", "events", "messages", "orders", "polls", "requests")
+    )
 )
 
 # ruff: noqa: E402 - see above
 from shopbot.testing.contract_base import PSID, SHOP, PluginContract, RecordingLog, Running
+from shopbot.testing.contract_checkouts import CheckoutContract
 from shopbot.testing.contract_events import FiltersContract, ObserverContract, a_finished_run
 from shopbot.testing.contract_messages import SenderContract, a_message
 from shopbot.testing.contract_orders import (
@@ -59,6 +63,7 @@ __all__ = [
     "PSID",
     "SHOP",
     "CartContract",
+    "CheckoutContract",
     "FiltersContract",
     "ObserverContract",
     "PluginContract",

@@ -123,7 +123,7 @@ class ShopUnderTest:
 
 
 @contextlib.contextmanager
-def _several_apps() -> Iterator[None]:
+def several_apps() -> Iterator[None]:
     """Let Sanic start one app after another in this process, which outside tests nobody does."""
     before = Sanic.test_mode
     Sanic.test_mode = True
@@ -167,7 +167,7 @@ async def shop_under_test(
             **(environ or {}),
         }
         stack.callback(lambda: structlog.configure(**before))
-        stack.enter_context(_several_apps())
+        stack.enter_context(several_apps())
         structlog.configure(processors=[logs], cache_logger_on_first_use=False)
         blueprint = load_blueprint(path, variables)
         if store_url is None:

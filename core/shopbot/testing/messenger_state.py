@@ -47,6 +47,12 @@ class SentMessage:
         """Give the JSON that was sent, without any token in it."""
         return readable(self.body)
 
+    @property
+    def quick_replies(self) -> list[tuple[str, str]]:
+        """Give the title and the payload of each quick reply below it; hand a payload to `tap` to tap it."""
+        replies = self.raw.get("message", {}).get("quick_replies", [])
+        return [(reply["title"], reply["payload"]) for reply in replies if reply["content_type"] == "text"]
+
     def as_json(self) -> dict[str, Any]:
         """Give what `GET /_simulator/sent` shows."""
         return _without_body(self) | {"raw": self.raw}

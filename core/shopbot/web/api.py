@@ -3,7 +3,6 @@
 import asyncio
 import json
 import math
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -21,6 +20,7 @@ from shopbot.store.carts import Carts
 from shopbot.web.api_keys import ApiKeys
 from shopbot.web.api_models import ErrorOut, FieldProblem
 from shopbot.web.checkout_links import CheckoutLinks
+from shopbot.web.metrics import Timed
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -68,7 +68,7 @@ class ApiRoute:
         """
         self._operation = operation
         self._shops = shops
-        self._metrics = metrics
+        self._timed = Timed(self._answer, metrics, route)
         self._route = route
         self._limit_seconds = limit_seconds
         self._log = structlog.get_logger("shopbot.web")
@@ -76,19 +76,11 @@ class ApiRoute:
 
     async def __call__(self, request: Request, **_path: str) -> HTTPResponse:
         """Answer a request; path parameters are read by the operation."""
-        started = time.perf_counter()
-        status = 500
-        try:
-            response = await self._answer(request)
-            status = response.status
-        finally:
-            self._metrics.answered(self._route, status, time.perf_counter() - started)
-        return response
+        return await self._timed(request)
 
     async def _answer(self, request: Request) -> HTTPResponse:
         shop = self._shop(request)
         if shop is None:
-            self._metrics.rejected(self._route, 401)
             self._security.warning("request_rejected", route=self._route, status=401, remote=request.ip)
             missing = failure(401, "give one of the shop's API keys: `Authorization: Bearer …`")
             return answer(401, missing.answer, {"WWW-Authenticate": "Bearer"})

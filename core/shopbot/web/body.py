@@ -18,7 +18,7 @@ class TimedRequest(Request[Any, Any]):
         """Read the body, as Sanic asks for before it calls a route's handler."""
         try:
             async with asyncio.timeout(self.app.ctx.body_time_limit_seconds):
-                await super().receive_body()
+                await super().receive_body()  # type: ignore[no-untyped-call]  # Sanic leaves it untyped
         except TimeoutError:
             if isinstance(self.stream, Http):
                 # Else Sanic would wait for what is left of the body before it closes the connection.

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from prometheus_client import generate_latest
+from prometheus_client import Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from redis.exceptions import RedisError
@@ -70,6 +70,7 @@ class Timed:
         self._handler = handler
         self._counted = counted
         self._route = route
+        self._answers: dict[int, Histogram] = {}
 
     async def __call__(self, request: Request) -> HTTPResponse:
         """Answer as the handler does."""
@@ -79,7 +80,11 @@ class Timed:
             response = await self._handler(request)
             status = response.status
         finally:
-            self._counted.answered(self._route, status, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            answers = self._answers.get(status)
+            if answers is None:
+                answers = self._answers[status] = self._counted.answers(self._route, status)
+            answers.observe(seconds)
         if status in _REFUSED:
             self._counted.rejected(self._route, status)
         return response

@@ -1,0 +1,131 @@
+"""Tries every message of shopbot.yaml on made-up events, in every language that it has."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal, NamedTuple, TypeAlias
+
+from shopbot.config.document import Document
+from shopbot.config.nodes import KeyPath
+from shopbot.config.problem import Problem
+from shopbot.host.samples import sample_situations
+from shopbot.messages.message import ANSWER_PURPOSE, About, MessageSpec
+from shopbot.messages.renderer import LONGEST_TITLE, ORDER_PAYLOAD, Renderer
+from shopbot.messages.sandbox import TemplateError, TemplateSandbox
+from shopbot.messages.text import MESSENGER_LIMIT, length
+from shopbot.plugin import Shop
+from shopbot.rules.rule import Rule, Step
+
+_FOUND = ("one", "several", "none")
+
+_Sender: TypeAlias = tuple[Rule | None, Sequence[str]]
+"""A rule that sends the message (None: no rule does), and for which numbers of found orders."""
+
+
+class _Fault(NamedTuple):
+    """What is wrong, and where below the message."""
+
+    path: KeyPath
+    message: str
+    severity: Literal["error", "warning"] = "error"
+
+
+class MessageTrials:
+    """Renders messages as the rules would send them, and says what goes wrong."""
+
+    def __init__(
+        self, document: Document, sandbox: TemplateSandbox, shop: Shop, rules: Sequence[Rule], *, complete: bool
+    ) -> None:
+        """Prepare.
+
+        complete: False when plugins are missing: the filters and tests that they bring are no problem then.
+        """
+        self._document = document
+        self._sandbox = sandbox
+        self._shop = shop
+        self._rules = rules
+        self._complete = complete
+
+    def problems(self, renderer: Renderer, messages: Mapping[str, MessageSpec]) -> Sequence[Problem]:
+        """Try all messages; one problem for each place and template."""
+        problems: dict[tuple[KeyPath, str], Problem] = {}
+        for name, spec in messages.items():
+            senders: list[_Sender] = list(self._senders(name)) or [(None, _FOUND)]
+            for fault in (*self._misfits(spec, senders), *self._faults(renderer, spec, senders)):
+                path: KeyPath = ("messages", name, *fault.path)
+                problem = self._document.problem(self._document.position(path), fault.message, fault.severity)
+                # The other sample events have the same to say.
+                problems.setdefault((path, fault.message.partition(":")[0]), problem)
+        return list(problems.values())
+
+    def _senders(self, name: str) -> Iterator[_Sender]:
+        """Give the rules that send a message, each with the numbers of found orders for which it does."""
+        for rule in self._rules:
+            for step in rule.steps:
+                found = [number for number in _FOUND if _sends(step, number) == name]
+                if found:
+                    yield rule, found
+
+    def _misfits(self, spec: MessageSpec, senders: Sequence[_Sender]) -> Iterator[_Fault]:
+        """Say what about a message does not fit the rules."""
+        for rule, _ in senders:
+            strangers = [topic for topic in sorted(rule.topics if rule else ()) if not topic.startswith("messenger/")]
+            if spec.purpose == ANSWER_PURPOSE and strangers:
+                why = f"a rule sends it for {strangers[0]}, which answers nobody"
+                yield _Fault(("tag",), f"{ANSWER_PURPOSE} is for answers to what a shopper just did: {why}", "warning")
+        listens = any(ORDER_PAYLOAD in (rule.filters.payloads or ()) for rule in self._rules)
+        if spec.offers_orders and not listens:
+            why = f"no rule has `payload: {ORDER_PAYLOAD}`, so nobody would answer"
+            yield _Fault(("quick_replies",), f"a tap on an order comes back as {ORDER_PAYLOAD}: {why}")
+        for index, reply in enumerate(spec.quick_replies):
+            if "{" not in reply.title and length(reply.title) > LONGEST_TITLE:
+                why = f"{length(reply.title)} characters, and Messenger takes {LONGEST_TITLE}"
+                yield _Fault(("quick_replies", index, "title"), f"the title is too long: {why}")
+
+    def _faults(self, renderer: Renderer, spec: MessageSpec, senders: Sequence[_Sender]) -> Iterator[_Fault]:
+        """Say what goes wrong when the message is rendered."""
+        for language in self._languages(spec):
+            for rule, found in senders:
+                for about in sample_situations(self._shop, rule, found):
+                    spoken = replace(about, language=language) if language else about
+                    yield from self._try(renderer, spec, spoken)
+
+    def _languages(self, spec: MessageSpec) -> Sequence[str | None]:
+        """Give the languages of a message's files, as shoppers name them; None stands for the shop's own."""
+        if not spec.is_file:
+            return [None]
+        try:
+            files = self._sandbox.translations(spec.text)
+        except TemplateError:
+            return [None]  # rendering says the same, at its place
+        stem, _, suffixes = spec.text.partition(".")
+        tags = [file.removeprefix(f"{stem}.").removesuffix(suffixes).rstrip(".") for file in files]
+        return [None, *(tag for tag in tags if tag)]
+
+    def _try(self, renderer: Renderer, spec: MessageSpec, about: About) -> Iterator[_Fault]:
+        parts: list[tuple[str, Callable[[MessageSpec, About], object]]] = [("utility_template", renderer.parameters)]
+        try:
+            text = renderer.text(spec, about)
+        except TemplateError as error:
+            yield from self._told(("text",), error)
+        else:
+            parts.append(("quick_replies", renderer.quick_replies))  # in the language of the text
+            if length(text) > MESSENGER_LIMIT:
+                why = f"Messenger takes {MESSENGER_LIMIT} at most, and longer texts are cut"
+                yield _Fault(("text",), f"the text is {length(text)} characters long for a sample order; {why}")
+            if not text.strip():
+                yield _Fault(("text",), "the text is empty for a sample order")
+        for part, render in parts:
+            try:
+                render(spec, about)
+            except TemplateError as error:
+                yield from self._told((part,), error)
+
+    def _told(self, path: KeyPath, error: TemplateError) -> Iterator[_Fault]:
+        # Where a plugin is missing, which is reported already, so is what it brings.
+        if self._complete or not error.message.startswith(("there is no filter", "there is no test")):
+            yield _Fault(path, str(error))
+
+
+def _sends(step: Step, found: str) -> str | None:
+    """Name the message that a step sends for a number of found orders; None for other steps."""
+    return step.otherwise.get(found, step.argument) if step.name == "send_message" else None
