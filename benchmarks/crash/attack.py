@@ -88,7 +88,7 @@ class Attack:
         self.shop.host.kill()
 
     def _deck(self) -> Iterator[tuple[Point, Target]]:
-        """Deal all points with all targets, shuffled, over and over; starting a host takes longest, so those are few."""
+        """Deal all points with all targets, shuffled, over and over; few hosts, as starting one takes longest."""
         points = [p for p in POINTS if p.script is None] if self.shop.embedded else POINTS
         cards = [(point, target) for point in points for target in targets_of(point)]
         cards += [card for card in cards if card[1] is not Target.HOST]
@@ -153,7 +153,8 @@ class Attack:
                 return kill(pid)
             case Target.WORKER:
                 # Behind no proxy nobody knows which process calls.
-                return any([kill(worker) for worker in self.shop.host.workers()])
+                killed = [kill(worker) for worker in self.shop.host.workers()]
+                return any(killed)
 
     async def _replay_sometimes(self) -> None:
         if self._since_replay >= _REPLAY_EVERY:

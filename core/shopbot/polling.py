@@ -8,9 +8,10 @@ kept in the store, so that a host that was away for hours catches up from where 
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 from redis.exceptions import RedisError
@@ -32,6 +33,7 @@ _BATCH_ORDERS = 100
 _LONGEST_WAIT_SECONDS = 300.0
 """A platform that asks for a longer pause is asked again all the same: lost webhooks must not wait longer."""
 _JITTER = 0.1
+_CANCEL_AGAIN_SECONDS = 1.0
 
 Watch = Callable[[PolledOrder, Tally], None]
 """Told of each order, with the count of what was taken in before it."""
@@ -208,9 +210,7 @@ class Poller:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+            await end(tasks)
             with contextlib.suppress(RedisError, OSError):  # then it runs out by itself
                 await self._lease.give_back()
         if not self._stopping.is_set():
@@ -276,6 +276,19 @@ class Poller:
             return self._every_seconds
         backoff = min(self._every_seconds, 2.0 ** min(self._failures, 30))
         return max(backoff, min(after_seconds or 0.0, _LONGEST_WAIT_SECONDS))
+
+
+async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks until they have ended.
+
+    Once may not do: before Python 3.12 `asyncio.wait_for` swallows a cancellation that comes just when it is done, and
+    the store's client uses it for each command. https://github.com/python/cpython/issues/86296
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
 
 
 def _event(order: PolledOrder, now: datetime) -> Event:

@@ -22,7 +22,7 @@ import pytest
 from build import ProjectBuilder
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = ("shopbot.yaml", "config/minimal.yaml", "config/redis.yaml")
+EXAMPLES = ("shopbot.yaml", *sorted(f"config/{path.name}" for path in (ROOT / "config").glob("*.yaml")))
 VARIABLES = {
     name: f"a-value-of-{name.lower()}"
     for example in EXAMPLES

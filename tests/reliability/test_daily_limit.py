@@ -21,8 +21,6 @@ from support.attacked_shop import (
 )
 from support.eventually import eventually
 
-TEMPLATE = {"name": "order_confirmation", "language": "en", "parameters": ["{{ order.name }}"]}
-
 
 def limited(**settings: Any) -> str:  # noqa: ANN401 - YAML
     """One confirmation per shopper and day, outside the standard window."""

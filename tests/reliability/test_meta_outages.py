@@ -13,11 +13,11 @@ from shopbot.rules.backoff import Backoff
 from shopbot.testing.host import PAGE_TOKEN, ShopUnderTest, shop_under_test
 from shopbot.testing.messenger import Fault, MessengerSimulator
 from support.attacked_shop import (
-    MESSENGER_HMAC,
-    SHOPIFY_HMAC,
     MovedClock,
+    a_page,
     config,
     dead_reasons,
+    echoing_config,
     names,
     next_due_ms,
     post_orders,
@@ -27,7 +27,6 @@ from support.eventually import eventually
 from support.host_process import free_port
 
 DEFAULTS = {"attempts": 8, "first": "2s", "factor": 4, "max": "1h"}
-ONCE_A_MINUTE = {"deadline": "1m"}
 
 
 def test_the_default_attempts_outlast_an_hour_even_with_the_worst_of_luck() -> None:
@@ -104,11 +103,6 @@ async def test_a_refusal_that_may_pass_is_tried_again_and_the_message_comes_once
         assert len(shop.messenger.sent) == 1
 
 
-def with_echoes() -> str:
-    """Take Messenger's webhooks, too."""
-    return config(verify=[SHOPIFY_HMAC, MESSENGER_HMAC], in_doubt=ONCE_A_MINUTE, sender={"timeout": "300ms"})
-
-
 async def echoing(shop: ShopUnderTest, *, delay_seconds: float = 0.0) -> None:
     """Have the Page's echoes delivered to the shop."""
     shop.messenger.webhook_url = f"{shop.url}/webhooks/messenger"
@@ -127,7 +121,7 @@ CARRIED = {
 
 @pytest.mark.parametrize("name", CARRIED)
 async def test_a_message_whose_answer_tells_nothing_is_settled_by_its_echo(tmp_path: Path, name: str) -> None:
-    async with shop_under_test(tmp_path, config=with_echoes()) as shop:
+    async with shop_under_test(tmp_path, config=echoing_config(), messenger=a_page()) as shop:
         await echoing(shop, delay_seconds=0.6)  # after the time for an answer
         shop.messenger.inject(CARRIED[name])
         event = (await post_orders(shop, 1))[0]
@@ -151,7 +145,7 @@ async def test_a_message_that_may_be_lost_is_held_and_neither_sent_again_nor_giv
     tmp_path: Path, name: str
 ) -> None:
     clock = MovedClock()
-    async with shop_under_test(tmp_path, config=with_echoes(), clock=clock) as shop:
+    async with shop_under_test(tmp_path, config=echoing_config(), messenger=a_page(), clock=clock) as shop:
         await echoing(shop)
         shop.messenger.inject(LOST[name])
         event = (await post_orders(shop, 1))[0]
@@ -173,7 +167,7 @@ async def is_held(shop: ShopUnderTest) -> bool:
 async def test_a_storm_of_5xx_loses_nothing_and_sends_nothing_twice(tmp_path: Path) -> None:
     """Half of the requests fail at the door, a quarter after Meta had taken the message."""
     clock = MovedClock()
-    async with shop_under_test(tmp_path, config=with_echoes(), clock=clock) as shop:
+    async with shop_under_test(tmp_path, config=echoing_config(), messenger=a_page(), clock=clock) as shop:
         await echoing(shop)
         chance = random.Random(7)  # noqa: S311 - the same storm each time
         for _ in range(60):

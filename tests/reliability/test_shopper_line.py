@@ -11,13 +11,13 @@ from shopbot.store.channels import PROBE_SECONDS
 from shopbot.testing.host import PAGE_TOKEN, ShopUnderTest, shop_under_test
 from shopbot.testing.messenger import Fault, MessengerSimulator
 from support.attacked_shop import (
-    MESSENGER_HMAC,
     PSID,
-    SHOPIFY_HMAC,
     MovedClock,
+    a_page,
     address_of,
     another_process,
     config,
+    echoing_config,
     names,
     post_orders,
     waiting,
@@ -127,8 +127,7 @@ async def test_what_was_parked_goes_out_before_what_comes_when_the_channel_opens
 
 async def test_an_order_behind_one_in_doubt_waits_for_its_end_and_no_longer(tmp_path: Path) -> None:
     clock = MovedClock()
-    settings = config(verify=[SHOPIFY_HMAC, MESSENGER_HMAC], in_doubt={"deadline": "1m"})
-    async with shop_under_test(tmp_path, config=settings, clock=clock) as shop:
+    async with shop_under_test(tmp_path, config=echoing_config(), messenger=a_page(), clock=clock) as shop:
         shop.messenger.inject(Fault.reset())
         first, second = await post_orders(shop, 2, psid=PSID)
         await eventually(lambda: wait(shop, 1), "the second waits")

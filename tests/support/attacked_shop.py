@@ -80,6 +80,23 @@ async def another_process(
         await host.stop()
 
 
+TEMPLATE = {"name": "order_confirmation", "language": "en", "parameters": ["{{ order.name }}"]}
+"""With Messenger's webhook connected, shoppers who never wrote get nothing else."""
+
+
+def echoing_config(deadline: str = "1m", **sections: Any) -> str:  # noqa: ANN401 - YAML
+    """Give the tests' configuration for a shop that takes Messenger's webhooks, echoes among them."""
+    sections = {"in_doubt": {"deadline": deadline}, "messages": message(utility_template=TEMPLATE), **sections}
+    return config(verify=[SHOPIFY_HMAC, MESSENGER_HMAC], sender={"timeout": "300ms"}, **sections)
+
+
+def a_page(**settings: Any) -> MessengerSimulator:  # noqa: ANN401 - its own settings
+    """Make a Page that has approved the shop's template."""
+    page = MessengerSimulator(access_token=PAGE_TOKEN, app_secret=APP_SECRET, **settings)
+    page.templates.add("order_confirmation", "Order confirmed!\nOrder {{1}}\nThank you.", language="en")
+    return page
+
+
 def address_of(shop: ShopUnderTest) -> str:
     """Give the simulator's address, for a second process."""
     plugin: Any = shop.host.hooks.senders[0].instance.plugin
@@ -101,7 +118,7 @@ async def post_orders(shop: ShopUnderTest, count: int, *, psid: str | None = Non
 
 def names(messenger: MessengerSimulator) -> list[str]:
     """Give the order names in what shoppers received, in the order of sending."""
-    return [line.removeprefix("Order ") for sent in messenger.sent for line in sent.text.split("\n")[1:2]]
+    return [sent.text.split("\n")[1].removeprefix("Order ") for sent in messenger.sent]
 
 
 async def waiting(shop: ShopUnderTest, name: str) -> int:

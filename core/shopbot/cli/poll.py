@@ -28,7 +28,7 @@ from shopbot.host.plugin_context import plugin_context
 from shopbot.host.pollers import PollerParts, poller_parts
 from shopbot.model.failures import ChannelDown, Retry
 from shopbot.model.polled import PolledOrder
-from shopbot.polling import PollReport
+from shopbot.polling import PollReport, end
 from shopbot.store.embedded import is_running
 from shopbot.store.errors import StoreError
 from shopbot.store.inbox import Inbox
@@ -168,7 +168,7 @@ async def _poll(parts: PollerParts, begin: datetime | None, bars: _Bars) -> _Res
         error = f"the store: {problem}"
     finally:
         if keeping is not None:
-            keeping.cancel()
+            await end([keeping])
             with contextlib.suppress(RedisError, OSError):  # then it runs out by itself
                 await parts.lease.give_back()
     if error:

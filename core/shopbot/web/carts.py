@@ -102,9 +102,9 @@ def _tags(request: Request) -> frozenset[str] | None:
     header = request.headers.get("if-match")
     if header is None or header.strip() == "*":
         return None
-    # A tag that is not in quotes, or a weak one, is none of ours and matches nothing.
+    # What is not in quotes is no tag, and a weak one (`W/"…"`) is none of ours.
     parts = (part.strip() for part in header.split(","))
-    return frozenset(part[1:-1] if len(part) > 1 and part[0] == part[-1] == '"' else part for part in parts)
+    return frozenset(part[1:-1] for part in parts if len(part) > 1 and part[0] == part[-1] == '"')
 
 
 def _variant(request: Request) -> int:
