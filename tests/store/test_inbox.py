@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shopbot.store.errors import StoreError
-from shopbot.store.inbox import BATCH_BYTES, BATCH_EVENTS
+from shopbot.store.inbox import BATCH_BYTES, BATCH_EVENTS, MOST_WAITING_BYTES
 from support.store_parts import KEYS, NOW, SEEN_TTL_SECONDS, an_event, an_inbox, open_inbox
 from support.stores import OpenStore, on_every_store, on_real_stores, running_store
 
@@ -220,3 +220,15 @@ async def test_one_arrival_that_cannot_be_written_does_not_stop_the_others(kind:
             await inbox.add(poisoned)
 
         assert await asyncio.wait_for(inbox.add(an_event(2)), timeout=10) is True
+
+
+async def test_while_the_store_hangs_only_so_much_waits_in_memory(tmp_path: Path) -> None:
+    """A flood during an outage is turned away, so that Shopify sends it again, and the host stays alive."""
+    body = bytes(MOST_WAITING_BYTES // 4)
+    async with running_store("embedded", tmp_path) as store, open_inbox(store) as inbox:
+        accepted = [inbox.add(an_event(number, body=body)) for number in range(8)]
+        answers = await asyncio.gather(*accepted, return_exceptions=True)
+
+        assert answers[0] is True
+        assert isinstance(answers[-1], StoreError)
+        assert await inbox.add(an_event(9)) is True

@@ -17,6 +17,8 @@ from shopbot.store.keys import Keys
 BATCH_EVENTS = 64
 BATCH_BYTES = 2 * 1024 * 1024
 """A batch ends here, so that one flood cannot hold up the server or fill its input buffer."""
+MOST_WAITING_BYTES = 128 * 1024 * 1024
+"""While the store hangs, so much waits in memory; who comes then is told to come again."""
 _FSYNC_BATCHES = 8
 """So many times larger a batch may be where each waits for an fsync that the server makes at its own pace."""
 
@@ -44,6 +46,7 @@ class Inbox:
         self._seen_ttl_ms = int(seen_ttl_seconds * 1000)
         self._script = script(client, "add")
         self._queue: deque[tuple[Event, asyncio.Future[bool]]] = deque()
+        self._waiting_bytes = 0
         self._wakeup = asyncio.Event()
         self._closing = False
         self._writer: asyncio.Task[None] | None = None
@@ -80,6 +83,10 @@ class Inbox:
             # Lone surrogates: how HTTP servers give bytes that are no text. Not to be found out in a batch with others.
             accepted.set_exception(StoreError("the event's id or topic is no text"))
             return accepted
+        if self._waiting_bytes > MOST_WAITING_BYTES:
+            accepted.set_exception(StoreError("too much waits for the store already"))
+            return accepted
+        self._waiting_bytes += len(event.body)
         self._queue.append((event, accepted))
         self._wakeup.set()
         return accepted
@@ -100,6 +107,7 @@ class Inbox:
         while self._queue and len(batch) < BATCH_EVENTS * batches and size < BATCH_BYTES * batches:
             batch.append(self._queue.popleft())
             size += len(batch[-1][0].body)
+        self._waiting_bytes -= size
         return batch
 
     async def _flush(self, batch: Sequence[tuple[Event, asyncio.Future[bool]]]) -> None:
