@@ -31,7 +31,7 @@ def test_a_shopper_who_was_never_seen_has_an_unknown_window() -> None:
     assert window_at(NOW, None, WindowPolicy(), knowable=False) is Window.UNKNOWABLE
 
 
-@pytest.mark.parametrize(("answer", "template", "window"), product((True, False), (True, False), list(Window)))
+@pytest.mark.parametrize(("answer", "template", "window"), [*product((True, False), (True, False), Window)])
 def test_every_case_has_a_rule_and_a_reason(*, answer: bool, template: bool, window: Window) -> None:
     chosen = mode(answer=answer, window=window, template=template)
 
@@ -40,7 +40,7 @@ def test_every_case_has_a_rule_and_a_reason(*, answer: bool, template: bool, win
 
 
 @pytest.mark.parametrize(
-    ("answer", "template", "window"), product((True, False), (True, False), (Window.CLOSED, Window.UNKNOWN))
+    ("answer", "template", "window"), [*product((True, False), (True, False), (Window.CLOSED, Window.UNKNOWN))]
 )
 def test_outside_the_window_only_a_template_goes_out(*, answer: bool, template: bool, window: Window) -> None:
     chosen = mode(answer=answer, window=window, template=template)

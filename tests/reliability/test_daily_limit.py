@@ -117,16 +117,18 @@ async def test_a_message_that_may_have_been_sent_counts(tmp_path: Path) -> None:
 
 async def test_two_processes_at_the_same_moment_send_one(tmp_path: Path) -> None:
     clock = MovedClock()
-    async with shop_under_test(tmp_path, config=limited(), clock=clock) as shop:
-        async with another_process(shop, address_of(shop), clock):
-            await post_orders(shop, 10, psid=PSID)
-            await eventually(lambda: nine_held(shop), "nine are held")
-            assert names(shop.messenger) == ["#1001"]
+    async with (
+        shop_under_test(tmp_path, config=limited(), clock=clock) as shop,
+        another_process(shop, address_of(shop), clock),
+    ):
+        await post_orders(shop, 10, psid=PSID)
+        await eventually(lambda: nine_held(shop), "nine are held")
+        assert names(shop.messenger) == ["#1001"]
 
-            clock.move(days=1)
-            await shop.messenger.wait_for_sent(2)
-            await eventually(lambda: eight_held(shop), "eight are held")
-            assert len(shop.messenger.sent) == 2
+        clock.move(days=1)
+        await shop.messenger.wait_for_sent(2)
+        await eventually(lambda: eight_held(shop), "eight are held")
+        assert len(shop.messenger.sent) == 2
 
 
 async def nine_held(shop: ShopUnderTest) -> bool:

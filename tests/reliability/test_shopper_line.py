@@ -98,7 +98,11 @@ async def test_waiting_does_not_fill_the_journal(tmp_path: Path) -> None:
 
 async def test_two_processes_keep_every_shoppers_order(tmp_path: Path) -> None:
     page = MessengerSimulator(access_token=PAGE_TOKEN, latency_seconds=0.02)
-    async with shop_under_test(tmp_path, messenger=page) as shop, another_process(shop, address_of(shop)):
+    patient = config(retry={"attempts": 20, "first": "50ms", "max": "1s"})
+    async with (
+        shop_under_test(tmp_path, config=patient, messenger=page) as shop,
+        another_process(shop, address_of(shop)),
+    ):
         for turn in range(10):
             # Each shopper's next order comes when the one before was answered, as webhooks of one shop do.
             await one_order_each(shop, turn)

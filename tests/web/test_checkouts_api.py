@@ -69,7 +69,7 @@ class Plugin:
             return "https://acme.myshopify.com"
         if self._how == "pass":
             return None
-        raise RuntimeError(f"broken for {request.attributes}")
+        raise RuntimeError(f"broken for {request!r}")
 '''
 
 

@@ -73,7 +73,7 @@ quantity, variant = numbers | scalars, st.integers(1, 5) | numbers.map(str) | sc
 items = st.fixed_dictionaries(
     {"variant_id": variant, "quantity": quantity}, optional={"title": scalars, "other": scalars}
 )
-psids = st.sampled_from(["1", "7312345678901234"]) | st.from_regex(r"\A[0-9a-zA-Z.~-]{1,34}\Z")
+psids = st.sampled_from(["1", "7312345678901234"]) | st.from_regex(r"\A[0-9a-zA-Z_-]{1,34}\Z")
 bodies: Any = st.recursive(
     scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=5), inner), max_leaves=5
 )
@@ -110,8 +110,8 @@ def test_every_answer_to_any_sequence_of_requests_is_as_described(tmp_path: Path
                 answer = await client.ask(method, path, body, {"Authorization": f"Bearer {KEY}"})
                 assert answer.status_code < 500, (method, path, body, answer.text)
 
-        @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-        @given(sequence=st.lists(requests, min_size=1, max_size=8))
+        @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(sequence=st.lists(requests, min_size=1, max_size=6))
         def requests_of_a_client(sequence: list[tuple[str, str, object]]) -> None:
             runner.run(ask(sequence))
 

@@ -167,7 +167,7 @@ class ShopHost:
         )
         self._working: asyncio.Task[None] | None = None
         self._polling: list[asyncio.Task[None]] = []
-        self._tried = float("-inf")
+        self._tried = datetime.min.replace(tzinfo=UTC)
 
     async def start(self) -> None:
         """Reach the store, start the plugins, open the inbox, begin to work.
@@ -252,9 +252,9 @@ class ShopHost:
         if not any(closures):
             await queue.unpark()
             return
-        now = asyncio.get_running_loop().time()
+        now = self._clock()
         down = any(closure is not None and closure.state is ChannelState.DOWN for closure in closures)
-        if down and now - self._tried > PROBE_SECONDS:
+        if down and abs((now - self._tried).total_seconds()) > PROBE_SECONDS:
             self._tried = now
             await queue.unpark(1)
 

@@ -122,9 +122,12 @@ def read_body(request: Request, model: type[Body]) -> Body:
     try:
         return model.model_validate_json(request.body)
     except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False, include_input=False)
         problems = [
             FieldProblem(field=_place(detail["loc"]), problem=detail["msg"])
-            for detail in error.errors(include_url=False, include_context=False, include_input=False)
+            for detail in details
+            # pydantic also calls a list too short because it left out the entries that are wrong.
+            if detail["type"] != "too_short" or not any(_is_below(other["loc"], detail["loc"]) for other in details)
         ]
         raise ApiError(400, ErrorOut(error="the request's body is not right", problems=problems)) from error
 
@@ -135,6 +138,10 @@ def read_psid(request: Request) -> str:
     if not is_psid(psid):
         raise failure(400, "the path names no shopper: a PSID is 1 to 32 digits")
     return str(psid)
+
+
+def _is_below(location: tuple[Any, ...], list_location: tuple[Any, ...]) -> bool:
+    return len(location) > len(list_location) and location[: len(list_location)] == list_location
 
 
 def _place(location: tuple[Any, ...]) -> str:

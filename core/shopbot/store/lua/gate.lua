@@ -33,7 +33,10 @@ if channel[5] and tonumber(channel[5]) > 80 then
 end
 local gap = 1000 / per_second
 local ahead = tonumber(ARGV[4])
-local first = math.min(math.max(tonumber(channel[4] or 0), now), now + ahead + gap)
+local first = math.max(tonumber(channel[4] or 0), now)
+if first > now + ahead + gap + 1 then
+  first = now -- likewise
+end
 local granted = math.min(math.floor((now + ahead - first) / gap) + 1, tonumber(ARGV[2]))
 if granted < 1 then
   return {'open', 0, math.ceil(first - now - ahead), 0, 0}
