@@ -34,7 +34,7 @@ def how(record: EventRecord) -> list[str]:
 
 async def test_the_journal_says_how_a_message_went_out_and_why(tmp_path: Path) -> None:
     manual = ManualClock()
-    async with talking_shop(tmp_path, manual=manual, window="closed") as shop:
+    async with talking_shop(tmp_path, seconds=manual, window="closed") as shop:
         unknown = await tell(shop, "orders/paid", paid_order(order_id=1, psid=PSID))
         said = await ended(shop, await shop.messenger.say(PSID, "Where's my order?"))
         inside = await tell(shop, "orders/paid", paid_order(order_id=2, psid=PSID))
@@ -50,7 +50,7 @@ async def test_the_journal_says_how_a_message_went_out_and_why(tmp_path: Path) -
 async def test_the_window_is_as_long_as_the_yaml_says(tmp_path: Path) -> None:
     manual = ManualClock()
     config = CONFIG.replace("{length: 24h, margin: 10m", "{length: 2h, margin: 30m")
-    async with talking_shop(tmp_path, config=config, manual=manual) as shop:
+    async with talking_shop(tmp_path, config=config, seconds=manual) as shop:
         await ended(shop, await shop.messenger.say(PSID, "Hello"))
         manual.advance(1.4 * HOUR)
         inside = await tell(shop, "orders/paid", paid_order(order_id=1, psid=PSID))
@@ -64,7 +64,7 @@ async def test_the_window_is_as_long_as_the_yaml_says(tmp_path: Path) -> None:
 async def test_a_window_that_closed_too_early_is_met_with_the_template_once(tmp_path: Path) -> None:
     """Messenger's word counts: 10/2018278 means the template, never another attempt with the text."""
     manual = ManualClock()
-    async with talking_shop(tmp_path, manual=manual) as shop:
+    async with talking_shop(tmp_path, seconds=manual) as shop:
         await ended(shop, await shop.messenger.say(PSID, "Hello"))
         shop.messenger.people.acted(PSID, at=manual.now - 25 * HOUR)
         record = await tell(shop, "orders/paid", paid_order(psid=PSID))
@@ -76,7 +76,7 @@ async def test_a_window_that_closed_too_early_is_met_with_the_template_once(tmp_
 
 async def test_without_a_template_the_message_waits_for_the_shopper(tmp_path: Path) -> None:
     manual = ManualClock()
-    async with talking_shop(tmp_path, config=NO_TEMPLATE, manual=manual, window="closed") as shop:
+    async with talking_shop(tmp_path, config=NO_TEMPLATE, seconds=manual, window="closed") as shop:
         event_id = await shop.post("orders/paid", paid_order(psid=PSID))
         held = await shop.finished(event_id)
         assert (held.status, held.reason) == ("failed", "OUTSIDE_WINDOW")
@@ -94,7 +94,7 @@ async def test_without_a_template_the_message_waits_for_the_shopper(tmp_path: Pa
 
 async def test_a_message_that_waited_too_long_is_left_to_a_person(tmp_path: Path) -> None:
     manual = ManualClock()
-    async with talking_shop(tmp_path, config=NO_TEMPLATE, manual=manual, window="closed") as shop:
+    async with talking_shop(tmp_path, config=NO_TEMPLATE, seconds=manual, window="closed") as shop:
         event_id = await shop.post("orders/paid", paid_order(psid=PSID))
         await shop.finished(event_id)
         manual.advance(8 * 24 * HOUR)
@@ -153,7 +153,7 @@ async def test_an_answer_is_one_only_when_somebody_asked(tmp_path: Path) -> None
         "order_delivered:\n    tag: shipping_update\n    on_limit: drop", "order_delivered:\n    tag: order_answer"
     )
     manual = ManualClock()
-    async with talking_shop(tmp_path, config=config, manual=manual) as shop:
+    async with talking_shop(tmp_path, config=config, seconds=manual) as shop:
         await ended(shop, await shop.messenger.say(PSID, "Hello"))
         await tell(shop, "orders/paid", paid_order(psid=PSID))
         await tell(shop, "fulfillment_events/create", fulfillment_event(ORDER_ID, "delivered"))

@@ -81,7 +81,7 @@ async def test_everything_is_delivered_once_after_meta_was_away_for_an_hour(tmp_
 
 async def all_wait_again(shop: ShopUnderTest, count: int) -> bool:
     due = await next_due_ms(shop, "retries")
-    nothing_due = due is None or due > shop.host._clock().timestamp() * 1000
+    nothing_due = due is None or due > shop.host.clock().timestamp() * 1000
     return nothing_due and await waiting(shop, "retries") + await waiting(shop, "dead") == count
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from shopbot.store.records import EventRecord
-from shopbot.testing.clock import Clock, ManualClock
+from shopbot.testing.clock import Clock
 from shopbot.testing.host import PAGE_TOKEN, ShopUnderTest, shop_under_test
 from shopbot.testing.messenger import Delivery, MessengerSimulator
 from shopbot.testing.messenger_state import WindowPolicy
@@ -33,19 +33,19 @@ TEMPLATES: Mapping[str, str] = {
 
 @asynccontextmanager
 async def talking_shop(
-    directory: Path, *, config: str = CONFIG, manual: ManualClock | None = None, window: WindowPolicy = "open"
+    directory: Path, *, config: str = CONFIG, seconds: Clock = time.time, window: WindowPolicy = "open"
 ) -> AsyncIterator[ShopUnderTest]:
-    """Run the example; a manual clock is the simulator's as well as the host's.
+    """Run the example.
 
+    seconds: the clock, of the simulator as well as of the host.
     window: how the simulator sees shoppers who never did anything.
     """
-    simulated: Clock = manual or time.time
-    messenger = MessengerSimulator(access_token=PAGE_TOKEN, app_secret=APP_SECRET, clock=simulated, window=window)
+    messenger = MessengerSimulator(access_token=PAGE_TOKEN, app_secret=APP_SECRET, clock=seconds, window=window)
     for name, body in TEMPLATES.items():
         messenger.templates.add(name, body, language="en")
 
     def clock() -> datetime:
-        return datetime.fromtimestamp(simulated(), UTC)
+        return datetime.fromtimestamp(seconds(), UTC)
 
     environ = {"MESSENGER_APP_SECRET": APP_SECRET, "MESSENGER_VERIFY_TOKEN": "hello"}
     async with shop_under_test(directory, config=config, messenger=messenger, environ=environ, clock=clock) as shop:

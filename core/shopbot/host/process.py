@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -96,6 +97,9 @@ async def _run(blueprints: Sequence[Blueprint], options: argparse.Namespace, met
             max_body_bytes=max(limit.max_body_bytes for limit in limits),
             request_time_limit_seconds=max(limit.request_time_limit.total_seconds() for limit in limits),
         ):
+            # What the start has made stays: the collector need not look through it again and again.
+            gc.collect()
+            gc.freeze()
             os.write(options.ready_fd, READY)
             os.close(options.ready_fd)
             await _until(stop, hosts)

@@ -97,7 +97,7 @@ class ShopHost:
         self._gates = [Gate(_channel_name(sender.instance), self._channels, clock) for sender in self.hooks.senders]
         pages = [gate.name.removeprefix("messenger:") for gate in self._gates if gate.name.startswith("messenger:")]
         self.page_ids = frozenset(pages)
-        self._clock = clock
+        self.clock = clock
         references = References(self._client, keys, shared, ttl_seconds=order_ttl_seconds)
         shoppers = Shoppers(self._client, keys, shared, remember_seconds=order_ttl_seconds)
         conversations = Conversations(self._client, keys, release_within=settings.window.release)
@@ -190,7 +190,7 @@ class ShopHost:
             # This start may have brought a new token.
             await self._channels.probe_soon(gate.name)
         if self._role is not Role.WORKER:
-            await self.echoes.listening(self._clock())
+            await self.echoes.listening(self.clock())
         self.inbox.start()
         if self._role is not Role.WEB:
             self._working = asyncio.create_task(self._worker.run(), name=f"worker {self.domain}")
@@ -234,7 +234,7 @@ class ShopHost:
         """Say which channel lets nothing through and why; None when all are open."""
         for gate in self._gates:
             try:
-                closure = await self._channels.closure(gate.name, self._clock())
+                closure = await self._channels.closure(gate.name, self.clock())
             except (RedisError, OSError) as error:
                 return f"the store does not answer: {error}"
             if closure is not None:
@@ -248,11 +248,11 @@ class ShopHost:
 
     async def _unpark(self, queue: Queue) -> None:
         """Bring back events that waited for a channel; one now and then, while it is down, to try it."""
-        closures = [await self._channels.closure(gate.name, self._clock()) for gate in self._gates]
+        closures = [await self._channels.closure(gate.name, self.clock()) for gate in self._gates]
         if not any(closures):
             await queue.unpark()
             return
-        now = self._clock()
+        now = self.clock()
         down = any(closure is not None and closure.state is ChannelState.DOWN for closure in closures)
         if down and abs((now - self._tried).total_seconds()) > PROBE_SECONDS:
             self._tried = now

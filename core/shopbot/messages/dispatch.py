@@ -12,18 +12,20 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 import structlog
 from redis.exceptions import RedisError
 
 from shopbot.hooks import Hook, PluginFailedError
 from shopbot.messages.doubt import Doubt
-from shopbot.messages.gate import Gate
+from shopbot.messages.gate import Gate, Turn
 from shopbot.messages.message import ANSWER_PURPOSE, MessageSpec, SendRequest
 from shopbot.messages.mode import Mode, Window, WindowPolicy, mode, window_at
 from shopbot.messages.renderer import Renderer
 from shopbot.messages.sandbox import TemplateError
 from shopbot.metrics import Metrics, ShopMetrics
+from shopbot.model.event import Event
 from shopbot.model.failures import ChannelDown, InDoubt, Refused, Retry
 from shopbot.model.message import Delivery, OutboundMessage, Receipt
 from shopbot.model.outcome import Outcome, Status
@@ -81,6 +83,10 @@ class Dispatcher:
         self._metrics = metrics or ShopMetrics(Metrics(), "")
         self._log = structlog.get_logger("shopbot.messages")
 
+    async def line_up(self, psid: str, event: Event) -> None:
+        """Take a place in the shopper's line for a message that is to be sent later."""
+        await self._claims.join(psid, event.id, event.received_at)
+
     async def send(self, request: SendRequest) -> Outcome:
         """Send a message, or say why not. Faults of the store before the claim come out as exceptions."""
         spec = self._renderer.spec(request.message)
@@ -95,7 +101,7 @@ class Dispatcher:
         if chosen.delivery is None:
             return _outside_window(spec, chosen.why)
         ticket = _ticket(request, spec, window)
-        if ticket.in_line:
+        if ticket.in_line and not request.lined_up:
             # Now, so that a closed channel or a failure cannot let later messages overtake this one.
             await self._claims.join(request.psid, request.event.id, request.event.received_at)
         outcome = await self._send_in_turn(request, ticket, spec, chosen.delivery, chosen.why)
@@ -117,16 +123,14 @@ class Dispatcher:
             message = self._renderer.render(request, delivery=delivery, claim=ticket.metadata)
         except TemplateError as error:
             return Outcome.failed(Reason.TEMPLATE_FAILED, str(error))
-        gates = [gate for _, gate in self._senders[:1]]
-        for gate in gates:
-            closed = await gate.passage()
-            if closed is not None:
-                return closed
+        gate = self._senders[0][1]
+        turn = await gate.passage()
+        if isinstance(turn, Outcome):
+            return turn
         outcome = await self._claim(request, ticket, spec)
         if outcome is None:
-            return await self._call(request, ticket, spec, message, why)
-        for gate in gates:
-            await gate.unused()
+            return await self._call(request, ticket, spec, message, turn, why)
+        await gate.unused(turn)
         return outcome
 
     async def _claim(self, request: SendRequest, ticket: Ticket, spec: MessageSpec) -> Outcome | None:
@@ -168,49 +172,54 @@ class Dispatcher:
         )
 
     async def _call(
-        self, request: SendRequest, ticket: Ticket, spec: MessageSpec, message: OutboundMessage, why: str
+        self, request: SendRequest, ticket: Ticket, spec: MessageSpec, message: OutboundMessage, turn: Turn, why: str
     ) -> Outcome:
         """Ask the senders in order and record what the first that takes the message says.
 
+        turn: what the first sender's gate said.
         why: the message is delivered as it is, for the journal.
         """
         # Not the loop's clock: that stands still while the loop does.
         claimed = time.monotonic()
         place = ""
-        for sender, gate in self._senders:
+        for number, (sender, gate) in enumerate(self._senders):
             place = sender.place
+            passage = turn if number == 0 else await gate.passage()
+            if isinstance(passage, Outcome):
+                await self._record(lambda: self._claims.free(ticket, self._clock()))
+                return passage
             if time.monotonic() - claimed > _LAST_MOMENT_SECONDS:
                 return await self._in_doubt(request, ticket, "the process was held up between claim and call", place)
             try:
                 receipt, how = await self._offer(sender, message, why)
-            except Retry as failure:
+            except (Retry, Refused, ChannelDown) as failure:
                 await self._record(lambda: self._claims.free(ticket, self._clock()))
-                if failure.pauses_channel:
-                    return await gate.closed(failure, place)
-                return Outcome.deferred(
-                    Reason.MESSAGE_SEND_FAILED,
-                    failure.reason,
-                    plugin=place,
-                    retry_after_seconds=failure.after_seconds,
-                )
-            except Refused as failure:
-                await self._record(lambda: self._claims.free(ticket, self._clock()))
-                if failure.code is Reason.OUTSIDE_WINDOW:
-                    await self._record(lambda: self._conversations.wait(request.psid, request.event.id, self._clock()))
-                    return _outside_window(spec, failure.reason, plugin=place)
-                return Outcome.failed(failure.code, failure.reason, plugin=place)
-            except ChannelDown as failure:
-                await self._record(lambda: self._claims.free(ticket, self._clock()))
-                return await gate.closed(failure, place)
+                return await self._not_sent(request, spec, failure, gate, place)
             except (InDoubt, PluginFailedError) as failure:
                 # A sender that broke off may have sent: only its own word `Retry` or `Refused` says that it did not.
                 what = failure.reason if isinstance(failure, InDoubt) else failure.what
                 return await self._in_doubt(request, ticket, what, place)
             if receipt is not None:
-                sent = await self._sent(request, ticket, receipt, gate, place)
+                sent = await self._sent(request, ticket, receipt, place)
+                await self._record(partial(gate.worked, passage, receipt))
                 return sent.model_copy(update={"detail": f"{sent.detail}, {how}"})
         await self._record(lambda: self._claims.free(ticket, self._clock()))
         return Outcome.failed(Reason.NO_SENDER, "no entry of `senders:` takes this message", plugin=place)
+
+    async def _not_sent(
+        self, request: SendRequest, spec: MessageSpec, failure: Retry | Refused | ChannelDown, gate: Gate, place: str
+    ) -> Outcome:
+        """Say what a definite failure means for the event."""
+        if isinstance(failure, ChannelDown) or (isinstance(failure, Retry) and failure.pauses_channel):
+            return await gate.closed(failure, place)
+        if isinstance(failure, Retry):
+            return Outcome.deferred(
+                Reason.MESSAGE_SEND_FAILED, failure.reason, plugin=place, retry_after_seconds=failure.after_seconds
+            )
+        if failure.code is Reason.OUTSIDE_WINDOW:
+            await self._record(lambda: self._conversations.wait(request.psid, request.event.id, self._clock()))
+            return _outside_window(spec, failure.reason, plugin=place)
+        return Outcome.failed(failure.code, failure.reason, plugin=place)
 
     async def _offer(self, sender: Sender, message: OutboundMessage, why: str) -> tuple[Receipt | None, str]:
         """Offer a message to one sender; outside the window, once more as the approved template.
@@ -240,11 +249,10 @@ class Dispatcher:
             self._metrics.called(sender.place, result, clock() - started)
         return receipt
 
-    async def _sent(self, request: SendRequest, ticket: Ticket, receipt: Receipt, gate: Gate, place: str) -> Outcome:
+    async def _sent(self, request: SendRequest, ticket: Ticket, receipt: Receipt, place: str) -> Outcome:
         now = self._clock()
         await self._record(lambda: self._claims.sent(ticket, receipt.message_id, now))
         await self._record(lambda: self._confirm(request, receipt.message_id, now))
-        await self._record(lambda: gate.worked(receipt))
         self._log.debug("message_sent", psid=mask(request.psid), event_id=request.event.id, plugin=place)
         return Outcome.done(receipt.message_id, plugin=place)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -23,6 +24,16 @@ _LONGEST_WAIT_SECONDS = 5.0
 _DEFAULT_PAUSE_SECONDS = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message's passage."""
+
+    moment: float
+    """When it may go, by the loop's clock."""
+    probe: bool = False
+    """Whether the channel is down, and this message finds out if it still is."""
+
+
 class Gate:
     """The gate of one channel in one process."""
 
@@ -40,24 +51,22 @@ class Gate:
         self._moment = 0.0
         """When the next granted send may go, by the loop's clock."""
         self._gap_seconds = 0.0
-        self._probing = False
         self._slowed = False
         self._log = structlog.get_logger("shopbot.messages")
 
-    async def passage(self) -> Outcome | None:
-        """Wait for this message's turn; gives None when it may go, else why it must wait elsewhere."""
+    async def passage(self) -> Turn | Outcome:
+        """Wait for this message's turn; gives why it must wait elsewhere where it may not go now."""
         self._waiting += 1
         try:
             async with self._lock:
                 answer = await self._take()
         finally:
             self._waiting -= 1
-        if isinstance(answer, Outcome):
-            return answer
-        await asyncio.sleep(max(0.0, answer - asyncio.get_running_loop().time()))
-        return None
+        if isinstance(answer, Turn):
+            await asyncio.sleep(max(0.0, answer.moment - asyncio.get_running_loop().time()))
+        return answer
 
-    async def _take(self) -> float | Outcome:
+    async def _take(self) -> Turn | Outcome:
         """Take the next moment at which a send may go, or say why there is none."""
         clock, waited_seconds = asyncio.get_running_loop().time, 0.0
         while True:
@@ -65,15 +74,14 @@ class Gate:
                 moment = self._moment
                 self._granted -= 1
                 self._moment += self._gap_seconds
-                return moment
+                return Turn(moment)
             answer = await self._channels.ask(self.name, min(self._waiting, _MOST_ASKED), self._clock())
             if answer.state is ChannelState.DOWN:
                 return Outcome.held(Reason.CHANNEL_DOWN, f"{self.name} is down")
             if answer.state is ChannelState.PAUSED:
                 return Outcome.held(Reason.CHANNEL_PAUSED, f"{self.name} is paused")
             if answer.state is ChannelState.PROBE:
-                self._probing = True
-                return clock()
+                return Turn(clock(), probe=True)
             self._granted, self._moment = answer.granted, clock() + answer.first_seconds
             self._gap_seconds = answer.gap_seconds
             if answer.granted == 0:
@@ -83,16 +91,14 @@ class Gate:
                 waited_seconds += pause_seconds
                 await asyncio.sleep(pause_seconds)
 
-    async def unused(self) -> None:
+    async def unused(self, turn: Turn) -> None:
         """Take note that a message which was let through is not sent: another one may be the probe in its place."""
-        if self._probing:
-            self._probing = False
+        if turn.probe:
             await self._channels.probe_soon(self.name)
 
-    async def worked(self, receipt: Receipt) -> None:
+    async def worked(self, turn: Turn, receipt: Receipt) -> None:
         """Take note of a send that got through."""
-        if self._probing:
-            self._probing = False
+        if turn.probe:
             await self._channels.works(self.name)
             self._log.warning("channel_up", channel=self.name)
         percent = receipt.usage_percent
@@ -103,7 +109,6 @@ class Gate:
     async def closed(self, failure: ChannelDown | Retry, place: str) -> Outcome:
         """Close the channel after a failure that concerns all messages; the operator is told once."""
         self._granted = 0
-        self._probing = False
         now = self._clock()
         if isinstance(failure, ChannelDown):
             if await self._channels.down(self.name, failure.reason, now):

@@ -86,6 +86,8 @@ class SendRequest:
     confirms_order: bool
     """Whether the order counts as confirmed once this is sent."""
     claim_ttl_seconds: float
+    lined_up: bool = False
+    """Whether the event has its place in the shopper's line already."""
     asked: bool = False
     """Whether the shopper has just asked for it: such an answer goes out even to who wants no other messages."""
 

@@ -30,6 +30,8 @@ class Attempt:
     psid: str | None = None
     no_psid: Outcome | None = None
     """Why there is no PSID, once the resolvers were asked in vain."""
+    lined_up: bool = False
+    """Whether the event has a place in the shopper's line."""
     reference_saved: bool = False
     """Whether this rule keeps the order: its message is then the order's confirmation."""
     orders: Sequence[OrderReference] = ()

@@ -83,7 +83,10 @@ class Steps:
         """Run one step; faults of plugins come back as outcomes, faults of the store as exceptions."""
         builtin = self._builtin.get(step.name)
         if builtin is not None:
-            return await builtin(attempt, rule, step)
+            outcomes = await builtin(attempt, rule, step)
+            if step.name == "resolve_psid":
+                await self._line_up(attempt, rule)
+            return outcomes
         return [await self._plugin_step(attempt, rule, self._hooks.steps[step.name])]
 
     async def _resolve_psid(self, attempt: Attempt, _rule: Rule, _step: Step) -> Sequence[Outcome]:
@@ -108,6 +111,16 @@ class Steps:
             Outcome.skipped(Reason.PSID_NOT_FOUND),
         )
         return [*outcomes, attempt.no_psid]
+
+    async def _line_up(self, attempt: Attempt, rule: Rule) -> None:
+        """Take the event's place among the shopper's messages as soon as the shopper is known.
+
+        Between here and the send the process may be held up, and another one may work on the shopper's next order.
+        """
+        sends = [step for step in rule.steps if step.name == "send_message"]
+        if attempt.psid is not None and any(attempt.settled(rule.name, step.place) is None for step in sends):
+            await self._dispatcher.line_up(attempt.psid, attempt.event)
+            attempt.lined_up = True
 
     async def _ask(self, attempt: Attempt, resolver: Hook[[Order], Resolution | None], order: Order) -> Outcome:
         try:
@@ -190,6 +203,7 @@ class Steps:
             confirms_order=attempt.reference_saved,
             claim_ttl_seconds=self._order_ttl_seconds if rule.by_business_key else self._event_ttl_seconds,
             asked=attempt.sender is not None and rule.filters.asks,
+            lined_up=attempt.lined_up,
         )
         return [await self._dispatcher.send(request)]
 

@@ -35,7 +35,7 @@ _SETTINGS = {
     "no-appendfsync-on-rewrite": "no",
     "aof-use-rdb-preamble": "yes",
     "auto-aof-rewrite-percentage": "100",
-    "auto-aof-rewrite-min-size": "64mb",
+    "auto-aof-rewrite-min-size": "512mb",
     "maxmemory": "0",
     "maxmemory-policy": "noeviction",
     "loglevel": "notice",

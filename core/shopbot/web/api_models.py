@@ -11,31 +11,44 @@ from shopbot.model.shopper_cart import Cart
 MOST_LINES = 250
 """No cart limit can be higher, and Shopify takes no more at once."""
 
-_LARGEST_ID = 2**63 - 1
+LARGEST_ID = 2**63 - 1
 _LARGEST_QUANTITY = 1_000_000
 _PSID = r"^[0-9]{1,32}$"
 
 
+def _whole(value: object) -> object:
+    # JSON does not tell 2.0 from 2: https://json-schema.org/draft/2020-12/json-schema-core#section-4.2.3
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _number(value: object) -> object:
     found = read_integer(value) if isinstance(value, str) else None
-    return value if found is None else found
+    return _whole(value) if found is None else found
 
 
 Psid = Annotated[StrictStr, Field(pattern=_PSID, description="The shopper's page-scoped id, as text.")]
 
 VariantId = Annotated[
     StrictInt,
-    Field(ge=1, le=_LARGEST_ID),
+    Field(ge=1, le=LARGEST_ID),
     BeforeValidator(_number),
     WithJsonSchema(
         {
             "description": "Shopify's number of the product variant; as text where a number would lose digits.",
             "anyOf": [
-                {"type": "integer", "minimum": 1, "maximum": _LARGEST_ID},
+                {"type": "integer", "minimum": 1, "maximum": LARGEST_ID},
                 {"type": "string", "pattern": "^0*[1-9][0-9]{0,17}$", "maxLength": 20},
             ],
         }
     ),
+]
+
+Quantity = Annotated[StrictInt, Field(ge=1, le=_LARGEST_QUANTITY, description="Pieces."), BeforeValidator(_whole)]
+
+QuantityOrNone = Annotated[
+    StrictInt,
+    Field(ge=0, le=_LARGEST_QUANTITY, description="Pieces; 0 takes the article out."),
+    BeforeValidator(_whole),
 ]
 
 Title = Annotated[StrictStr, Field(min_length=1, max_length=255, description="What the bot calls the article.")]
@@ -49,7 +62,7 @@ class LineIn(_Body):
     """So many pieces of an article."""
 
     variant_id: VariantId
-    quantity: StrictInt = Field(ge=1, le=_LARGEST_QUANTITY, description="Pieces.")
+    quantity: Quantity
 
 
 class ItemIn(LineIn):
@@ -61,7 +74,7 @@ class ItemIn(LineIn):
 class QuantityIn(_Body):
     """How many pieces of an article there shall be."""
 
-    quantity: StrictInt = Field(ge=0, le=_LARGEST_QUANTITY, description="Pieces; 0 takes the article out.")
+    quantity: QuantityOrNone
 
 
 class CartIn(_Body):

@@ -16,12 +16,27 @@ class TimedRequest(Request[Any, Any]):
 
     async def receive_body(self) -> None:
         """Read the body, as Sanic asks for before it calls a route's handler."""
+        stream = self.stream
+        if isinstance(stream, Http) and _is_here(stream) and not self.body:
+            # Nearly every webhook: it came with its headers, nothing is waited for.
+            self.body = await stream.read() or b""
+            stream.request_body = None
+            return
         try:
             async with asyncio.timeout(self.app.ctx.body_time_limit_seconds):
                 await super().receive_body()  # type: ignore[no-untyped-call]  # Sanic leaves it untyped
         except TimeoutError:
-            if isinstance(self.stream, Http):
+            if isinstance(stream, Http):
                 # Else Sanic would wait for what is left of the body before it closes the connection.
-                self.stream.request_body = None
-                self.stream.keep_alive = False
+                stream.request_body = None
+                stream.keep_alive = False
             raise RequestTimeout("The body did not arrive in time.") from None
+
+
+def _is_here(stream: Http) -> bool:
+    """Say whether the whole body, of a length that is known, has been received and waits to be read."""
+    return (
+        stream.request_body is True
+        and not stream.expecting_continue
+        and 0 < stream.request_bytes_left <= len(stream.recv_buffer)
+    )

@@ -9,7 +9,7 @@ from shopbot.model.payload import read_integer
 from shopbot.model.shopper_cart import Cart, CartLimitError, UnreadableCartError
 from shopbot.store.carts import CartBusyError, CartChangedError, StoredCart
 from shopbot.web.api import ApiError, ShopApi, answer, failure, read_body, read_psid
-from shopbot.web.api_models import CartIn, ErrorOut, ItemIn, QuantityIn
+from shopbot.web.api_models import LARGEST_ID, CartIn, ErrorOut, ItemIn, QuantityIn
 
 
 async def get_cart(shop: ShopApi, request: Request) -> HTTPResponse:
@@ -109,6 +109,6 @@ def _tags(request: Request) -> frozenset[str] | None:
 
 def _variant(request: Request) -> int:
     found = read_integer(request.match_info["variant_id"])
-    if found is None or found < 1:
+    if found is None or not 1 <= found <= LARGEST_ID:
         raise failure(400, "the path names no article: a variant's id is a number")
     return found

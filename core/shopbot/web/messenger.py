@@ -5,7 +5,7 @@ https://developers.facebook.com/documentation/business-messaging/messenger-platf
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Protocol
@@ -39,6 +39,7 @@ class MessengerTarget(Protocol):
     inbox: Inbox
     echoes: Echoes
     page_ids: frozenset[str]
+    clock: Callable[[], datetime]
 
 
 class MessengerWebhooks:
@@ -70,7 +71,7 @@ class MessengerWebhooks:
             return self._refuse(request, rejection)
         except PluginFailedError:
             return text("The signature could not be checked. Please send it again.", status=503)
-        now = datetime.now(UTC)
+        now = self._shops[0].clock()
         try:
             payload = json.loads(request.body)
             items = list(_items(payload))
@@ -169,7 +170,8 @@ def _event(kind: str, item: Mapping[str, Any], now: datetime) -> Event:
     body = json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
     mid = content.get("mid")
     # Repetitions carry the same mid; what has none is the same when its bytes are.
-    name = mid if isinstance(mid, str) and 0 < len(mid) <= _LONGEST_ID else f"sha256-{sha256(body).hexdigest()}"
+    usable = isinstance(mid, str) and 0 < len(mid) <= _LONGEST_ID and mid.isascii() and mid.isprintable()
+    name = mid if usable else f"sha256-{sha256(body).hexdigest()}"
     return Event(
         id=f"messenger:{kind}:{name}",
         topic=f"messenger/{kind}",

@@ -11,7 +11,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from shopbot import __version__
 from shopbot.model.shopper_cart import Cart
-from shopbot.web.api_models import CartIn, CheckoutIn, CheckoutOut, ErrorOut, ItemIn, QuantityIn
+from shopbot.web.api_models import LARGEST_ID, CartIn, CheckoutIn, CheckoutOut, ErrorOut, ItemIn, QuantityIn
 
 CHECKOUTS = "/checkouts"
 CART = "/carts/{psid}"
@@ -53,7 +53,7 @@ _VARIANT = {
     "in": "path",
     "required": True,
     "description": "Shopify's number of the product variant.",
-    "schema": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1},
+    "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_ID},
 }
 _IF_MATCH = {
     "name": "If-Match",

@@ -1,10 +1,9 @@
 """`POST /webhooks/shopify`: verify, keep, answer. Everything else happens later."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 from sanic import Request
@@ -16,6 +15,7 @@ from shopbot.model.failures import Rejected
 from shopbot.model.request import InboundRequest, Origin
 from shopbot.store.errors import StoreError
 from shopbot.store.inbox import Inbox
+from shopbot.web.accepted import Accepted
 
 COMPLIANCE_TOPICS = frozenset({"customers/data_request", "customers/redact", "shop/redact"})
 """Topics for which Shopify's review demands 401 on a bad signature.
@@ -31,10 +31,10 @@ class WebhookTarget(Protocol):
     domain: str
     hooks: Hooks
     inbox: Inbox
+    clock: Callable[[], datetime]
 
 
-@dataclass(frozen=True, slots=True)
-class _Headers:
+class _Headers(NamedTuple):
     """The delivery's headers under either family: `X-Shopify-…` (webhooks) or `Shopify-…` (events).
 
     They are not covered by the signature. https://shopify.dev/docs/apps/build/webhooks/delivery-structure
@@ -47,14 +47,12 @@ class _Headers:
 
     @classmethod
     def read(cls, headers: Mapping[str, str]) -> "_Headers":
-        def value(name: str) -> str:
-            return headers.get("x-shopify-" + name) or headers.get("shopify-" + name) or ""
-
+        get = headers.get
         return cls(
-            topic=value("topic"),
-            shop=value("shop-domain"),
-            webhook_id=value("webhook-id"),
-            triggered_at=value("triggered-at"),
+            get("x-shopify-topic") or get("shopify-topic") or "",
+            get("x-shopify-shop-domain") or get("shopify-shop-domain") or "",
+            get("x-shopify-webhook-id") or get("shopify-webhook-id") or "",
+            get("x-shopify-triggered-at") or get("shopify-triggered-at") or "",
         )
 
 
@@ -83,11 +81,11 @@ class ShopifyWebhooks:
         if not headers.topic or not _is_plain(headers.topic, _LONGEST_TOPIC):
             return text("The topic header is missing, too long, or no plain text.", status=400)
         try:
-            await shop.inbox.add(_event(headers, request.body))
+            await shop.inbox.add(_event(headers, request.body, shop.clock()))
         except StoreError as error:
             self._log.error("event_not_stored", topic=headers.topic, error=str(error))
             return text("The event could not be stored. Please send it again.", status=503)
-        return text("")
+        return Accepted()
 
     def _verified(self, request: Request, headers: _Headers) -> WebhookTarget:
         shop = self._shops.get(headers.shop.lower())
@@ -122,7 +120,7 @@ def _shown(value: str) -> str:
     return "".join(c if c.isprintable() else "\ufffd" for c in value[:_LONGEST_TOPIC])
 
 
-def _event(headers: _Headers, body: bytes) -> Event:
+def _event(headers: _Headers, body: bytes, now: datetime) -> Event:
     # Without an id (test tools), the same topic and body is the same arrival.
     webhook_id = headers.webhook_id or "sha256-" + sha256(headers.topic.encode() + b"\n" + body).hexdigest()
     if not _is_plain(webhook_id, _LONGEST_ID):
@@ -132,7 +130,7 @@ def _event(headers: _Headers, body: bytes) -> Event:
         id=f"webhook:{webhook_id}",
         topic=headers.topic,
         source=Source.WEBHOOK,
-        received_at=datetime.now(UTC),
+        received_at=now,
         triggered_at=_moment(headers.triggered_at),
         body=body,
     )
