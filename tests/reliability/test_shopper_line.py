@@ -54,6 +54,10 @@ async def wait(shop: ShopUnderTest, count: int) -> bool:
     return await waiting(shop, "retries") == count
 
 
+async def in_doubt(shop: ShopUnderTest) -> bool:
+    return await waiting(shop, "held") == 1
+
+
 async def parked(shop: ShopUnderTest, count: int) -> bool:
     return await waiting(shop, "parked") == count
 
@@ -134,6 +138,7 @@ async def test_an_order_behind_one_in_doubt_waits_for_its_end_and_no_longer(tmp_
     async with shop_under_test(tmp_path, config=echoing_config(), messenger=a_page(), clock=clock) as shop:
         shop.messenger.inject(Fault.reset())
         first, second = await post_orders(shop, 2, psid=PSID)
+        await eventually(lambda: in_doubt(shop), "the first is in doubt")
         await eventually(lambda: wait(shop, 1), "the second waits")
         assert shop.messenger.sent == []
 

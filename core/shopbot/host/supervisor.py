@@ -59,6 +59,9 @@ class Supervisor:
     role: Role
     on_ready: Callable[[str], None]
     """Called once, with the host's URL, when every process answers requests."""
+    failure: Callable[[], Exception | None] = lambda: None
+    """Says why the host cannot go on, as when its store is down for good: then `run` ends, for the service manager to
+    start it anew."""
     _name: str = field(default_factory=host_name)
     _runs: Iterator[int] = field(default_factory=itertools.count)
     _children: list[_Child] = field(default_factory=list)
@@ -169,6 +172,9 @@ class Supervisor:
         failures = 0
         while not self._stopping:
             time.sleep(_LOOK_SECONDS)
+            failure = self.failure()
+            if failure is not None:
+                raise CannotStartError(str(failure))
             for place, child in enumerate(self._children):
                 code = child.process.poll()
                 if code is None or self._stopping:

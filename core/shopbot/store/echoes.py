@@ -36,7 +36,8 @@ class Echoes:
 
     async def listening(self, now: datetime) -> None:
         """Note that a process has begun to take webhooks: echoes may have been lost before this moment."""
-        await self._client.hset(self._keys.echoes, "listening_ms", str(_milliseconds(now)))
+        moment, store = str(_milliseconds(now)), await self._store_run()
+        await self._client.hset(self._keys.echoes, mapping={"listening_ms": moment, "store": store})
         self._missed = False
 
     async def would_have_come(self, claimed_at: datetime, deadline: timedelta, now: datetime) -> bool:
@@ -48,19 +49,21 @@ class Echoes:
         - so have the echoes of all messages known to be sent, from *deadline* before it up to that one.
         Only the host's own clock is asked: the platform's may differ.
         """
-        if self._missed:
+        fields = ["last_claimed_ms", "listening_ms", "store"]
+        last_ms, listening_ms, store = await self._client.hmget(self._keys.echoes, fields)
+        if self._missed or store != (await self._store_run()).encode():
             await self.listening(now)
             return False
-        last_ms, listening_ms = await self._client.hmget(self._keys.echoes, ["last_claimed_ms", "listening_ms"])
         if last_ms is None or listening_ms is None:
             return False
         if not _moment(listening_ms) < claimed_at < _moment(last_ms) <= now:
             return False
-        server = await self._client.info("server")
-        # The time is told in whole seconds.
-        if now - timedelta(seconds=int(server["uptime_in_seconds"]) - 1) >= claimed_at:
-            return False
         return not await self._client.zcount(self._keys.unechoed, _milliseconds(claimed_at - deadline), int(last_ms))
+
+    async def _store_run(self) -> str:
+        """Name the store's present run; a server that was started again has another name."""
+        server = await self._client.info("server")
+        return str(server.get("run_id", ""))
 
 
 def _milliseconds(moment: datetime) -> int:
