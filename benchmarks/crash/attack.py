@@ -21,7 +21,7 @@ from shopbot.testing.messenger_faults import Fault
 KILLS_PER_HOST = 7
 """Then the whole host is killed: its supervisor waits ever longer before it starts processes that keep dying."""
 WORKER_KILLS_PER_HOST = 3
-_SPRING_SECONDS = 5.0
+_SPRING_SECONDS = 3.0
 _MOMENT_SECONDS = 0.25
 _WATCH_SECONDS = 0.2
 _REPLAY_EVERY = 60

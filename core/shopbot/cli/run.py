@@ -44,16 +44,20 @@ def run(
     try:
         with contextlib.ExitStack() as stack:
             embedded = {one.data_dir.resolve() for one in fleet.blueprints if one.settings.store.embedded}
-            for data_dir in sorted(embedded):
-                stack.enter_context(EmbeddedServer(data_dir))
-            _supervise(fleet.blueprints, paths, (host, port), workers, role)
+            stores = [stack.enter_context(EmbeddedServer(data_dir)) for data_dir in sorted(embedded)]
+            _supervise(fleet.blueprints, paths, (host, port), workers, role, stores)
     except (StoreError, CannotStartError, ConfigError) as error:
         typer.echo(f"shopbot: {error}", err=True)
         raise typer.Exit(1) from error
 
 
 def _supervise(
-    blueprints: Sequence[Blueprint], configs: Sequence[Path], address: tuple[str, int], workers: int, role: Role
+    blueprints: Sequence[Blueprint],
+    configs: Sequence[Path],
+    address: tuple[str, int],
+    workers: int,
+    role: Role,
+    stores: Sequence[EmbeddedServer],
 ) -> None:
     def announce(url: str) -> None:
         for blueprint in blueprints:
@@ -67,5 +71,6 @@ def _supervise(
         processes=workers,
         role=role,
         on_ready=announce,
+        failure=lambda: next((store.failure for store in stores if store.failure is not None), None),
     )
     supervisor.run()
