@@ -218,7 +218,8 @@ async def reference_bytes(client: object, sample: int = 500) -> float:
     for number in range(_FIRST, _FIRST + sample):
         psid = f"{7_000_000_000_000_000 + number}"
         for key in (shared.order_reference(psid, number), shared.order_confirmation(psid, number)):
-            sizes.append(int(await client.memory_usage(key) or 0))  # type: ignore[attr-defined] # redis-py's mixins
+            size = await client.memory_usage(key)  # type: ignore[attr-defined]  # redis-py's mixins
+            sizes.append(int(size or 0))
     return 2 * statistics.fmean(sizes)
 
 

@@ -9,6 +9,7 @@ import random
 import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmarks.crash.host_process import HostProcess, kill
 from benchmarks.crash.page import Page
@@ -158,8 +159,10 @@ class Shop:
     async def dead_letters(self) -> Mapping[int, str]:
         """Give the reason code of each order's dead letter."""
         found: dict[int, str] = {}
-        for event_id in await self.client.zrange(self.keys.dead, 0, -1):
-            reason, body = await self.client.hmget(self.keys.event(event_id.decode()), ["reason", "body"])
+        ids: Any = await self.client.zrange(self.keys.dead, 0, -1)
+        for event_id in ids:
+            fields: Any = await self.client.hmget(self.keys.event(event_id.decode()), ["reason", "body"])
+            reason, body = fields
             found[int(json.loads(body)["id"])] = reason.decode()
         return found
 

@@ -171,6 +171,7 @@ async def test_an_echo_that_was_turned_away_is_not_missed_as_evidence(tmp_path: 
         claim = running.keys.claim("order_confirmation", "order:5000001001")
         sent = page.sent[0]
         kept = await running.store.dump(claim)
+        assert kept is not None
         await running.store.delete(claim)
         await running.store.set(claim, "not a claim")
         page.webhooks.attempts = 1

@@ -84,9 +84,9 @@ async def test_an_event_that_ends_the_process_each_time_is_given_up_and_the_othe
             events[1021] = await host.post("orders/paid", an_order(1021))
             records = {number: await shop.ended(event) for number, event in events.items()}
 
-        poisoned = records.pop(POISONED)
-        assert poisoned.reason == "WEBHOOK_PROCESSING_ERROR"
-        assert "processes have ended" in poisoned.journal[-1].detail
+        culprit = records.pop(POISONED)
+        assert culprit.reason == "WEBHOOK_PROCESSING_ERROR"
+        assert "processes have ended" in culprit.journal[-1].detail
         # What was being sent when the culprit ended the process is in doubt, as after any other end.
         assert {(record.status, record.reason) for record in records.values()} <= {("done", ""), ("failed", "IN_DOUBT")}
         done = [f"#{number}" for number, record in records.items() if record.status == "done"]

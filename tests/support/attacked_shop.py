@@ -71,7 +71,7 @@ async def another_process(
     variables = {"SHOPIFY_WEBHOOK_SECRET": SECRET, "MESSENGER_PAGE_TOKEN": PAGE_TOKEN, "MESSENGER_URL": messenger_url}
     blueprint = load_blueprint(Path(shop.host._blueprint.data_dir).parent / "shopbot.yaml", variables)
     store_url = f"unix://{pool.connection_kwargs['path']}"
-    extra = {} if clock is None else {"clock": clock}
+    extra: dict[str, Any] = {} if clock is None else {"clock": clock}
     host = ShopHost(blueprint, store_url=store_url, role=Role.WORKER, **extra)
     await host.start()
     try:
@@ -134,8 +134,8 @@ async def next_due_ms(shop: ShopUnderTest, name: str) -> float | None:
 
 async def dead_reasons(shop: ShopUnderTest) -> list[str]:
     """Give the reason codes of all dead letters, oldest first."""
-    ids = await shop.store.zrange(shop.keys.dead, 0, -1)
-    reasons = [await shop.store.hget(shop.keys.event(event_id.decode()), "reason") for event_id in ids]
+    ids: Any = await shop.store.zrange(shop.keys.dead, 0, -1)
+    reasons: list[Any] = [await shop.store.hget(shop.keys.event(event_id.decode()), "reason") for event_id in ids]
     return [reason.decode() for reason in reasons]
 
 

@@ -19,7 +19,7 @@ class Accepted(HTTPResponse):
         self.asgi = False
         self.body = b""
         self.content_type = None
-        self.stream = None  # type: ignore[assignment]  # as in Sanic's own constructor
+        self.stream = None
         self.status = 200
         self.headers = Header({})
         self._cookies = None
