@@ -37,6 +37,5 @@ def _is_here(stream: Http) -> bool:
     """Say whether the whole body, of a length that is known, has been received and waits to be read."""
     # Sanic writes True for a body of known length and "chunked" for others, and types it as bytes.
     expected: object = stream.request_body
-    return (
-        expected is True and not stream.expecting_continue and 0 < stream.request_bytes_left <= len(stream.recv_buffer)
-    )
+    left = stream.request_bytes_left or 0
+    return expected is True and not stream.expecting_continue and 0 < left <= len(stream.recv_buffer)
