@@ -39,16 +39,16 @@ class Model:
     """What claim.lua and conclude.lua promise, in Python."""
 
     claims: dict[str, Held] = field(default_factory=dict)
-    counted: dict[str, float] = field(default_factory=dict)
-    """Sends that count against the limit, by token and order, with their times in seconds."""
+    counted: dict[str, int] = field(default_factory=dict)
+    """Sends that count against the limit, by token and order, with their times in milliseconds."""
 
-    def take(self, order: str, token: str, now: float, *, limited: bool) -> tuple[str, str, str]:
+    def take(self, order: str, token: str, now: int, *, limited: bool) -> tuple[str, str, str]:
         held = self.claims.get(order)
         if held is not None:
             state = "new" if (held.state, held.token) == ("sending", token) else held.state
             return state, held.token, held.message_id
         if limited:
-            self.counted = {send: at for send, at in self.counted.items() if at >= now - PERIOD_SECONDS}
+            self.counted = {send: at for send, at in self.counted.items() if at >= now - PERIOD_SECONDS * 1000}
             if len(self.counted) >= LIMIT:
                 return "limited", "", ""
             self.counted[f"{token}@{order}"] = now
@@ -85,7 +85,7 @@ class ClaimsMachine(RuleBasedStateMachine):
         self.run(_empty(self.store))
         self.claims = Claims(self.store.client, KEYS, line_ttl_seconds=600)
         self.model = Model()
-        self.seconds = 0.0
+        self.milliseconds = 0
 
     @classmethod
     def run(cls, work: Coroutine[Any, Any, R]) -> R:
@@ -103,14 +103,14 @@ class ClaimsMachine(RuleBasedStateMachine):
             allowance=Allowance("order_update", LIMIT, PERIOD_SECONDS) if limited else None,
         )
 
-    @rule(seconds=st.sampled_from([0.001, 60.0, 1800.0, 3599.999]))
-    def wait(self, seconds: float) -> None:
-        self.seconds += seconds
+    @rule(milliseconds=st.sampled_from([1, 60_000, 1_800_000, 3_599_999]))
+    def wait(self, milliseconds: int) -> None:
+        self.milliseconds += milliseconds
 
     @rule(order=ORDERS, token=TOKENS, limited=LIMITED)
     def take(self, order: str, token: str, limited: bool) -> None:  # noqa: FBT001 - hypothesis names what it gives
-        now = NOW + timedelta(seconds=self.seconds)
-        expected = self.model.take(order, f"{token}@{order}", self.seconds, limited=limited)
+        now = NOW + timedelta(milliseconds=self.milliseconds)
+        expected = self.model.take(order, f"{token}@{order}", self.milliseconds, limited=limited)
 
         for _ in range(2):  # sent again after a lost answer
             claim = self.run(self.claims.take(self.ticket(order, token, limited=limited), now, ttl_seconds=1e6))
@@ -118,7 +118,7 @@ class ClaimsMachine(RuleBasedStateMachine):
 
     @rule(order=ORDERS, token=TOKENS, limited=LIMITED, verdict=st.sampled_from(["sent", "free", "in_doubt"]))
     def conclude(self, order: str, token: str, limited: bool, verdict: str) -> None:  # noqa: FBT001 - likewise
-        now = NOW + timedelta(seconds=self.seconds)
+        now = NOW + timedelta(milliseconds=self.milliseconds)
         ticket = self.ticket(order, token, limited=limited)
         expected = self.model.conclude(order, ticket.token, verdict, limited=limited)
 

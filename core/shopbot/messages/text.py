@@ -67,7 +67,10 @@ def _cut(text: str, room: int) -> str:
         if not _joined(character, following, flags, conjunct=conjunct):
             fits = index
             words = index if following.isspace() else words
-    return text[: words if words and fits - words <= _LONGEST_WORD else fits].rstrip()
+    kept = text[: words if words and fits - words <= _LONGEST_WORD else fits].rstrip()
+    while kept.endswith(_ZERO_WIDTH_JOINER):  # it would join what comes next, which is the ellipsis
+        kept = kept[:-1].rstrip()
+    return kept
 
 
 # What follows are the rules of Unicode Annex 29 as far as they forbid a break:

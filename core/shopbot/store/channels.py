@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from shopbot.store.connection import script
 from shopbot.store.keys import Keys
+from shopbot.store.milliseconds import milliseconds
 
 SENDS_PER_SECOND = 290
 """Below Meta's cap of 300 calls a second and Page.
@@ -69,18 +70,20 @@ class Channels:
         """Ask for a number of sends; fewer may be granted."""
         state, granted, wait_ms, first_us, gap_us = await self._gate(
             [self._keys.channel(name)],
-            [_ms(now), sends, SENDS_PER_SECOND, _AHEAD_MS, int(PROBE_SECONDS * 1000), _USAGE_COUNTS_MS],
+            [milliseconds(now), sends, SENDS_PER_SECOND, _AHEAD_MS, int(PROBE_SECONDS * 1000), _USAGE_COUNTS_MS],
         )
         return Passage(ChannelState(state.decode()), granted, wait_ms / 1000, first_us / 1e6, gap_us / 1e6)
 
     async def pause(self, name: str, reason: str, now: datetime, until: datetime) -> bool:
         """Let nothing through until a time; True when it was open before."""
-        fresh = await self._close([self._keys.channel(name)], ["paused", reason, _ms(now), _ms(until)])
+        fresh = await self._close(
+            [self._keys.channel(name)], ["paused", reason, milliseconds(now), milliseconds(until)]
+        )
         return bool(fresh == 1)
 
     async def down(self, name: str, reason: str, now: datetime) -> bool:
         """Let nothing through until a probe succeeds; True when this is news."""
-        fresh = await self._close([self._keys.channel(name)], ["down", reason, _ms(now), 0])
+        fresh = await self._close([self._keys.channel(name)], ["down", reason, milliseconds(now), 0])
         return bool(fresh == 1)
 
     async def works(self, name: str) -> None:
@@ -93,7 +96,7 @@ class Channels:
 
     async def usage(self, name: str, percent: float, now: datetime) -> None:
         """Note how much of the platform's quota is used; above 80 % sends slow down."""
-        await self._client.hset(self._keys.channel(name), mapping={"usage": percent, "usage_ms": _ms(now)})
+        await self._client.hset(self._keys.channel(name), mapping={"usage": percent, "usage_ms": milliseconds(now)})
 
     async def closure(self, name: str, now: datetime) -> Closure | None:
         """Say why a channel lets nothing through; None when it is open."""
@@ -105,10 +108,6 @@ class Channels:
         if until is not None and not _moment(since_ms) <= now < until:
             return None  # it is over, or was made before the clock was put back
         return Closure(ChannelState(state), reason, _moment(since_ms), until)
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
 
 
 def _moment(milliseconds: str) -> datetime:

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from shopbot.store.connection import script
 from shopbot.store.keys import Keys
+from shopbot.store.milliseconds import milliseconds
 
 _UNECHOED_REMEMBERED = 5_000
 """Messages without an echo that are remembered: where no echoes come at all, the latest ones say so well enough."""
@@ -112,7 +113,7 @@ class Claims:
         """Take a place in the shopper's line, by arrival, before anything can hold the message up."""
         line = self._keys.line(psid)
         async with self._client.pipeline(transaction=False) as pipeline:
-            pipeline.zadd(line, {event_id: _ms(received_at)}, nx=True)
+            pipeline.zadd(line, {event_id: milliseconds(received_at)}, nx=True)
             pipeline.pexpire(line, self._line_ttl_ms)
             await pipeline.execute()
 
@@ -132,9 +133,9 @@ class Claims:
             [
                 ticket.event_id,
                 ticket.token,
-                _ms(now),
+                milliseconds(now),
                 int(ttl_seconds * 1000),
-                _ms(ticket.received_at),
+                milliseconds(ticket.received_at),
                 allowance.count if allowance else 0,
                 int(allowance.period_seconds * 1000) if allowance else 0,
                 self._keys.event(""),
@@ -159,7 +160,7 @@ class Claims:
         keys = self._keys
         done = await self._conclude(
             [*self._keys_of(ticket), keys.unechoed, keys.retries, keys.inbox],
-            [ticket.token, verdict, message_id, _ms(now), keys.event(""), _UNECHOED_REMEMBERED],
+            [ticket.token, verdict, message_id, milliseconds(now), keys.event(""), _UNECHOED_REMEMBERED],
         )
         return bool(done == 1)
 
@@ -187,7 +188,3 @@ def _read(fields: Sequence[bytes | str | None]) -> Claim:
 
 def _text(field: bytes | str | None) -> str:
     return field.decode() if isinstance(field, bytes) else field or ""
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

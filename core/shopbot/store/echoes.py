@@ -6,6 +6,7 @@ from redis.asyncio import Redis
 
 from shopbot.store.connection import script
 from shopbot.store.keys import Keys
+from shopbot.store.milliseconds import milliseconds
 
 
 class Echoes:
@@ -25,7 +26,7 @@ class Echoes:
         keys = self._keys
         settled = await self._echo(
             [keys.claim_of(claim), keys.held, keys.dead, keys.inbox, keys.echoes, keys.unechoed],
-            [token, message_id, _milliseconds(now), int(self._missed)],
+            [token, message_id, milliseconds(now), int(self._missed), keys.event("")],
         )
         self._missed = False
         return bool(settled == 1)
@@ -36,7 +37,7 @@ class Echoes:
 
     async def listening(self, now: datetime) -> None:
         """Note that a process has begun to take webhooks: echoes may have been lost before this moment."""
-        moment, store = str(_milliseconds(now)), await self._store_run()
+        moment, store = str(milliseconds(now)), await self._store_run()
         await self._client.hset(self._keys.echoes, mapping={"listening_ms": moment, "store": store})
         self._missed = False
 
@@ -58,16 +59,12 @@ class Echoes:
             return False
         if not _moment(listening_ms) < claimed_at < _moment(last_ms) <= now:
             return False
-        return not await self._client.zcount(self._keys.unechoed, _milliseconds(claimed_at - deadline), int(last_ms))
+        return not await self._client.zcount(self._keys.unechoed, milliseconds(claimed_at - deadline), int(last_ms))
 
     async def _store_run(self) -> str:
         """Name the store's present run; a server that was started again has another name."""
         server = await self._client.info("server")
         return str(server.get("run_id", ""))
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
 
 
 def _moment(milliseconds: bytes | str) -> datetime:

@@ -15,6 +15,7 @@ from shopbot.model.reason import Reason
 from shopbot.store.connection import script
 from shopbot.store.journal import read_journal
 from shopbot.store.keys import Keys
+from shopbot.store.milliseconds import milliseconds
 
 GROUP = "workers"
 
@@ -187,7 +188,7 @@ class Queue:
 
     async def promote(self, now: datetime, limit: int = 200) -> int:
         """Put up to *limit* events whose next attempt or deadline is due back into the inbox; gives how many."""
-        due, waited = _milliseconds(now), 0
+        due, waited = milliseconds(now), 0
         for waiting in (self._keys.retries, self._keys.held):
             waited += await self._promote([waiting, self._keys.inbox], [due, limit])
         return waited
@@ -212,8 +213,8 @@ class Queue:
                 delivery.stream_id,
                 event_id,
                 settlement.disposition,
-                _milliseconds(now),
-                _milliseconds(settlement.due_at or now),
+                milliseconds(now),
+                milliseconds(settlement.due_at or now),
                 self._journal_ttl_ms,
                 settlement.attempts,
                 settlement.status,
@@ -273,7 +274,3 @@ def _pairs(batch: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - likewise
 
 def _text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

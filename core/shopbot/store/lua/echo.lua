@@ -1,6 +1,6 @@
 -- Takes in the echo of a message: it settles a send whose answer never came, and shows that echoes arrive.
 -- KEYS: claim, held, dead, inbox, echoes, sent messages without an echo.
--- ARGV: token, message id, now ms, 1 when echoes may have been lost before this one.
+-- ARGV: token, message id, now ms, 1 when echoes may have been lost before this one, prefix of the event hashes.
 -- Returns 1 when it settled a send in doubt, else 0.
 if ARGV[4] == '1' then
   redis.call('HSET', KEYS[5], 'listening_ms', ARGV[3])
@@ -21,5 +21,8 @@ end
 redis.call('HSET', KEYS[1], 'state', 'sent', 'message_id', ARGV[2], 'at_ms', ARGV[3])
 if redis.call('ZREM', KEYS[2], claim[3]) + redis.call('ZREM', KEYS[3], claim[3]) > 0 then
   redis.call('XADD', KEYS[4], '*', 'id', claim[3])
+elseif redis.call('EXISTS', ARGV[5] .. claim[3]) == 1 then
+  -- Faster than its own worker, which may be about to hold the event: it must not wait for this echo.
+  redis.call('HSET', ARGV[5] .. claim[3], 'echoed', 1)
 end
 return 1

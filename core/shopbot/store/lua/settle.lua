@@ -29,6 +29,9 @@ redis.call('HDEL', KEYS[2], 'deaths')
 redis.call('PERSIST', KEYS[3])
 if ARGV[4] == 'retry' then
   redis.call('ZADD', KEYS[4], ARGV[6], ARGV[3])
+elseif ARGV[4] == 'held' and redis.call('HDEL', KEYS[2], 'echoed') == 1 then
+  -- The echo that it would wait for has been here.
+  redis.call('ZADD', KEYS[4], ARGV[5], ARGV[3])
 elseif ARGV[4] == 'held' then
   redis.call('ZADD', KEYS[6], ARGV[6], ARGV[3])
 elseif ARGV[4] == 'parked' then
