@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
-from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
-from shopbot.store.channels import PROBE_SECONDS
+from shopbot.messages.gate import Gate, Turn
+from shopbot.store.channels import PROBE_SECONDS, Channels, Passage
+from shopbot.store.keys import Keys
 from shopbot.testing.host import PAGE_TOKEN, ShopUnderTest, shop_under_test
 from shopbot.testing.messenger import Fault, MessengerSimulator, Usage
 from support.attacked_shop import (
@@ -22,6 +25,7 @@ from support.attacked_shop import (
     waiting,
 )
 from support.eventually import eventually
+from support.stores import running_store
 
 CALLS_A_SECOND = 300
 """Meta's cap for a Page.
@@ -139,9 +143,18 @@ class TestARateLimit:
             await shop.messenger.wait_for_sent(1)
 
 
+class LateAnswers(Channels):
+    """Channels whose store, or whose process, is now and then slow."""
+
+    async def ask(self, name: str, sends: int, now: datetime) -> Passage:
+        answer = await super().ask(name, sends, now)
+        await asyncio.sleep(random.choice([0.0, 0.0, 0.01, 0.15]))  # noqa: S311 - guards nothing
+        return answer
+
+
 class TestThePace:
     async def test_two_processes_together_stay_below_metas_cap(self, tmp_path: Path) -> None:
-        orders, sender = 1200, {"connections": 100, "timeout": "30s"}
+        orders, sender = 900, {"connections": 100, "timeout": "30s"}
         clock = MovedClock()
         page = MessengerSimulator(access_token=PAGE_TOKEN, latency_seconds=0.1, keep=orders)
         async with shop_under_test(tmp_path, config=config(sender=sender), messenger=page, clock=clock) as shop:
@@ -149,13 +162,27 @@ class TestThePace:
             await asyncio.gather(*(post_orders(shop, 50, first=1000 + 50 * n) for n in range(orders // 50)))
             await eventually(lambda: all_parked(shop, orders), "a backlog", limit_seconds=60.0)
             page.tokens.accept(PAGE_TOKEN)
+            began = time.time()
             clock.move(seconds=PROBE_SECONDS + 1)
             async with another_process(shop, address_of(shop), clock):
                 await page.wait_for_sent(orders, timeout_seconds=60.0)
 
-        per_second = Counter(int(sent.at) for sent in page.sent)
-        assert max(per_second.values()) < CALLS_A_SECOND
+        # However unevenly a busy machine lets the calls arrive, they cannot all be there earlier.
+        assert (orders - 1) / (page.sent[-1].at - began) < CALLS_A_SECOND
         assert len({sent.psid for sent in page.sent}) == orders
+
+    async def test_no_second_is_promised_to_more_calls_than_meta_takes(self, tmp_path: Path) -> None:
+        """The gates of two processes, whose answers from the store come sooner or later as it happens."""
+        async with running_store("embedded", tmp_path) as store:
+            channels = [LateAnswers(store.client, Keys("acme.myshopify.com")) for _ in range(2)]
+            gates = [Gate("messenger:1", each, lambda: datetime.now(UTC)) for each in channels]
+
+            turns = await asyncio.gather(*(gate.passage() for gate in gates for _ in range(250)))
+
+        moments = sorted(turn.moment for turn in turns if isinstance(turn, Turn))
+        assert len(moments) == 500
+        spans = [later - earlier for earlier, later in zip(moments, moments[CALLS_A_SECOND:], strict=False)]
+        assert min(spans) > 1.0
 
     async def test_a_page_that_is_nearly_at_its_quota_is_spared(self, tmp_path: Path) -> None:
         """At 95 % a quarter of the rate is left; the header comes with every answer."""

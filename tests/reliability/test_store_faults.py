@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from redis.exceptions import RedisError
 
 from shopbot.store.embedded import EmbeddedServer, url_for
 from shopbot.testing.host import SECRET, SHOP, ShopUnderTest, shop_under_test
@@ -73,10 +74,17 @@ async def test_a_store_that_is_killed_again_and_again_loses_and_doubles_nothing(
             await asyncio.gather(*orders)
 
         assert len(acknowledged) == 100
+        await eventually(lambda: answers(shop), "the store is up")
         await eventually(lambda: all_confirmed(shop, 100), "all are confirmed", limit_seconds=60.0)
         await eventually(lambda: nothing_waits(shop), "nothing waits")
 
     assert sorted(names(page)) == sorted(f"#{number}" for number in acknowledged)
+
+
+async def answers(shop: ShopUnderTest) -> bool:
+    with contextlib.suppress(RedisError, OSError):
+        return bool(await shop.store.ping())
+    return False
 
 
 async def nothing_waits(shop: ShopUnderTest) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -245,7 +246,7 @@ class TestTrust:
         async with shop_under_test(tmp_path, config=KNOWN_SHOPPER) as shop:
             for known in (shop.shared.cart, shop.shared.checkout_token, shop.keys.conversation):
                 psid = next(psids)
-                await shop.store.set(known(psid), "1795425300000")
+                await shop.store.set(known(psid), str(int(time.time() * 1000)))
                 body = paid_order(order_id=next(orders), psid=psid)
                 record = await shop.finished(await shop.post("orders/paid", body))
 

@@ -126,6 +126,15 @@ async def waiting(shop: ShopUnderTest, name: str) -> int:
     return int(await shop.store.zcard(getattr(shop.keys, name)))
 
 
+async def everything_ended(shop: ShopUnderTest) -> bool:
+    """Say whether no event waits or is worked on. One look at all places at once: events go from one to another."""
+    async with shop.store.pipeline(transaction=True) as pipeline:
+        pipeline.xlen(shop.keys.inbox)
+        for name in ("retries", "held", "parked"):
+            pipeline.zcard(getattr(shop.keys, name))
+        return not any(await pipeline.execute())
+
+
 async def next_due_ms(shop: ShopUnderTest, name: str) -> float | None:
     """Give when the first event of a sorted set is due; None where it is empty."""
     found = await shop.store.zrange(getattr(shop.keys, name), 0, 0, withscores=True)

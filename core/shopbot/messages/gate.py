@@ -75,6 +75,8 @@ class Gate:
                 self._granted -= 1
                 self._moment += self._gap_seconds
                 return Turn(moment)
+            # Before the question: how long its answer takes to come is no part of the moments that it grants.
+            asked = clock()
             answer = await self._channels.ask(self.name, min(self._waiting, _MOST_ASKED), self._clock())
             if answer.state is ChannelState.DOWN:
                 return Outcome.held(Reason.CHANNEL_DOWN, f"{self.name} is down")
@@ -82,7 +84,7 @@ class Gate:
                 return Outcome.held(Reason.CHANNEL_PAUSED, f"{self.name} is paused")
             if answer.state is ChannelState.PROBE:
                 return Turn(clock(), probe=True)
-            self._granted, self._moment = answer.granted, clock() + answer.first_seconds
+            self._granted, self._moment = answer.granted, asked + answer.first_seconds
             self._gap_seconds = answer.gap_seconds
             if answer.granted == 0:
                 if waited_seconds > _LONGEST_WAIT_SECONDS:
