@@ -32,6 +32,17 @@ def check_address(address: str, *, allow_http: bool = False) -> str:
     return address
 
 
+def base_url(address: str) -> str:
+    """Check the address that the paths of a service stand behind, and give it without a slash at its end.
+
+    Raises:
+        ValueError: as `check_address`, and for one with a query.
+    """
+    if "?" in address:
+        raise ValueError("must not contain '?'")
+    return check_address(address).rstrip("/")
+
+
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     """Read `Retry-After`, in seconds or as a date; None where it is missing, unreadable or past.
 

@@ -1,12 +1,10 @@
 """What an answer of the Send API says about a message: sent, not sent and what to do, or nobody can say."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import httpx
 
 from shopbot.plugin import ChannelDown, InDoubt, Logger, OutboundMessage, Reason, Receipt, Refused, Retry, mask
 from shopbot_plugins._endpoint import retry_after_seconds
+from shopbot_plugins._json import read_object
 from shopbot_plugins._messenger_body import quotable
 from shopbot_plugins._messenger_errors import GraphError, Verdict
 from shopbot_plugins._messenger_usage import Usage
@@ -32,7 +30,7 @@ def read_answer(message: OutboundMessage, response: httpx.Response, log: Logger)
     usage = Usage.read(response.headers)
     if usage.percent is not None:
         log.debug("messenger_usage", percent=usage.percent, regain_access_seconds=usage.regain_access_seconds)
-    answer = _json_object(response)
+    answer = read_object(response)
     message_id = answer.get("message_id")
     error = GraphError.read(answer, quotable(message))
     if error is not None and message_id is None:
@@ -107,11 +105,3 @@ def _unexplained(response: httpx.Response) -> Retry | Refused | ChannelDown | In
         return Refused(reason)
     # 2xx without a message id, and 500, 502, 503, 504: the message may have been accepted before things went wrong.
     return InDoubt(reason)
-
-
-def _json_object(response: httpx.Response) -> Mapping[str, Any]:
-    try:
-        value = response.json()
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, Mapping) else {}

@@ -12,6 +12,7 @@ import httpx
 
 from shopbot.plugin import ChannelDown, Retry
 from shopbot_plugins._endpoint import retry_after_seconds
+from shopbot_plugins._json import as_list, as_object, read_object
 
 USUAL_WAIT_SECONDS = 2.0
 """The wait after a throttled answer that does not tell how long."""
@@ -66,9 +67,9 @@ def read_page(response: httpx.Response) -> OrdersPage:
             nobody asked for, and leaves out others.
     """
     _check_status(response)
-    answer = _object(_json(response))
-    errors = [_object(error) for error in _list(answer.get("errors"))]
-    orders = _object(_object(answer.get("data")).get("orders"))
+    answer = read_object(response)
+    errors = [as_object(error) for error in as_list(answer.get("errors"))]
+    orders = as_object(as_object(answer.get("data")).get("orders"))
     nodes = orders.get("nodes")
     if not isinstance(nodes, list):
         raise _failure(answer, errors)
@@ -77,7 +78,7 @@ def read_page(response: httpx.Response) -> OrdersPage:
             "Shopify did not understand the search for orders, so its answer was not used:"
             f" {_quote(warning.get('message'))} (field {_quote(warning.get('field'))}); check api_version"
         )
-    page_info = _object(orders.get("pageInfo"))
+    page_info = as_object(orders.get("pageInfo"))
     cursor = page_info.get("endCursor")
     if page_info.get("hasNextPage") is not False and not isinstance(cursor, str):
         raise Retry("Shopify's answer does not say where its next page is")
@@ -94,7 +95,7 @@ def _check_status(response: httpx.Response) -> None:
     if status == httpx.codes.UNAUTHORIZED:
         raise UnauthorizedError
     if status == _TOO_MANY_REQUESTS:
-        raise ThrottledError(asked_seconds or _throttle_seconds(_object(_json(response))))
+        raise ThrottledError(asked_seconds or _throttle_seconds(read_object(response)))
     if response.is_server_error or status in _BUSY:
         raise Retry(f"Shopify answered HTTP {status}", after_seconds=asked_seconds)
     if response.is_redirect:
@@ -135,8 +136,8 @@ def _throttle_seconds(answer: Mapping[str, Any]) -> float:
 
 def _cost(answer: Mapping[str, Any]) -> tuple[float, Mapping[str, Any]]:
     """Give the points that the query asked for (-1 where that is not said), and the state of the bucket."""
-    cost = _object(_object(answer.get("extensions")).get("cost"))
-    return _number(cost.get("requestedQueryCost"), -1.0), _object(cost.get("throttleStatus"))
+    cost = as_object(as_object(answer.get("extensions")).get("cost"))
+    return _number(cost.get("requestedQueryCost"), -1.0), as_object(cost.get("throttleStatus"))
 
 
 def _number(value: object, default: float) -> float:
@@ -144,36 +145,21 @@ def _number(value: object, default: float) -> float:
 
 
 def _warnings(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for search in _list(_object(answer.get("extensions")).get("search")):
-        yield from (_object(warning) for warning in _list(_object(search).get("warnings")))
+    for search in as_list(as_object(answer.get("extensions")).get("search")):
+        yield from (as_object(warning) for warning in as_list(as_object(search).get("warnings")))
 
 
 def _field(error: Mapping[str, Any]) -> str:
     """Name the field of an order that an error is about: `email` of `orders.nodes.3.email`."""
-    names = [part for part in _list(error.get("path")) if isinstance(part, str)]
+    names = [part for part in as_list(error.get("path")) if isinstance(part, str)]
     return names[-1] if names else ""
 
 
 def _code(error: Mapping[str, Any]) -> str:
-    code = _object(error.get("extensions")).get("code")
+    code = as_object(error.get("extensions")).get("code")
     return code if isinstance(code, str) else ""
 
 
 def _quote(text: object) -> str:
     printable = "".join(c if c.isprintable() else " " for c in str(text or ""))
     return printable[:_LONGEST_QUOTE]
-
-
-def _json(response: httpx.Response) -> object:
-    try:
-        return response.json()
-    except (ValueError, RecursionError):
-        return None
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> Sequence[Any]:
-    return value if isinstance(value, list) else ()

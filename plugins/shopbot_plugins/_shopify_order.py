@@ -4,8 +4,10 @@ https://shopify.dev/docs/api/admin-graphql/latest/objects/Order and
 https://shopify.dev/docs/api/admin-rest/latest/resources/order
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
+
+from shopbot_plugins._json import as_object, as_objects
 
 CART_TOKEN_SINCE = "2026-07"  # noqa: S105 - https://shopify.dev/changelog, "New field cartToken added to the Order"
 
@@ -65,7 +67,7 @@ def rest_order(node: Mapping[str, Any]) -> dict[str, Any]:
     Cart attributes are written both as webhooks spell them (`note_attributes`) and as GraphQL does (`attributes`), so
     that rules and resolvers for either find them.
     """
-    attributes = _objects(node.get("customAttributes"))
+    attributes = as_objects(node.get("customAttributes"))
     order_id = _number(node.get("legacyResourceId"))
     return {
         "id": order_id,
@@ -86,8 +88,8 @@ def rest_order(node: Mapping[str, Any]) -> dict[str, Any]:
         "updated_at": node.get("updatedAt"),
         "cancelled_at": node.get("cancelledAt"),
         "test": node.get("test"),
-        "line_items": [_line_item(item) for item in _objects(_object(node.get("lineItems")).get("nodes"))],
-        "fulfillments": [_fulfillment(item, order_id) for item in _objects(node.get("fulfillments"))],
+        "line_items": [_line_item(item) for item in as_objects(as_object(node.get("lineItems")).get("nodes"))],
+        "fulfillments": [_fulfillment(item, order_id) for item in as_objects(node.get("fulfillments"))],
     }
 
 
@@ -103,7 +105,7 @@ def _line_item(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fulfillment(item: Mapping[str, Any], order_id: int | None) -> dict[str, Any]:
-    tracking = _objects(item.get("trackingInfo"))
+    tracking = as_objects(item.get("trackingInfo"))
     shipment_status = _lower(item.get("displayStatus"))
     return {
         "id": _number(str(item.get("id")).rpartition("/")[2]),  # of gid://shopify/Fulfillment/255858046
@@ -120,7 +122,7 @@ def _fulfillment(item: Mapping[str, Any], order_id: int | None) -> dict[str, Any
 
 
 def _money_set(money_bag: object) -> dict[str, Any] | None:
-    money = _object(_object(money_bag).get("presentmentMoney"))
+    money = as_object(as_object(money_bag).get("presentmentMoney"))
     if not money:
         return None
     return {"presentment_money": {"amount": money.get("amount"), "currency_code": money.get("currencyCode")}}
@@ -136,11 +138,3 @@ def _number(value: object) -> int | None:
 
 def _lower(value: object) -> str | None:
     return value.lower() if isinstance(value, str) else None
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _objects(value: object) -> Sequence[Mapping[str, Any]]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []

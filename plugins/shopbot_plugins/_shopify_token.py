@@ -5,13 +5,13 @@ https://shopify.dev/docs/apps/build/authentication-authorization/client-credenti
 
 import asyncio
 import re
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import httpx
 
 from shopbot.plugin import ChannelDown, Retry, SecretStr
 from shopbot_plugins._endpoint import retry_after_seconds
+from shopbot_plugins._json import read_object
 
 _PATH = "/admin/oauth/access_token"
 _USABLE = re.compile(r"[\x21-\x7e]+")
@@ -87,7 +87,7 @@ class GrantedToken:
             raise Retry(f"Shopify could not be asked for a token: {type(error).__name__}") from error
         if not response.is_success:
             raise _refusal(response)
-        answer = _json_object(response)
+        answer = read_object(response)
         token, seconds = answer.get("access_token"), answer.get("expires_in")
         if not isinstance(token, str) or not _USABLE.fullmatch(token):
             raise Retry("Shopify's answer to the client credentials has no token in it")
@@ -100,17 +100,9 @@ def _refusal(response: httpx.Response) -> Retry | ChannelDown:
     status = response.status_code
     if response.is_server_error or status in _BUSY:
         return Retry(f"Shopify gives no token now (HTTP {status})", after_seconds=retry_after_seconds(response.headers))
-    name = _json_object(response).get("error")
+    name = read_object(response).get("error")
     why = f", {name}" if isinstance(name, str) and _ERROR_NAME.fullmatch(name) else ""
     return ChannelDown(
         f"Shopify refuses client_id and client_secret (HTTP {status}{why}): the app must belong to the organisation of"
         " the shop, and be installed there with the scope read_orders"
     )
-
-
-def _json_object(response: httpx.Response) -> Mapping[str, Any]:
-    try:
-        value = response.json()
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, Mapping) else {}

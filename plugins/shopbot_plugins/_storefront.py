@@ -13,7 +13,8 @@ import httpx
 from pydantic import AfterValidator, model_validator
 
 from shopbot.plugin import ChannelDown, Field, PluginConfig, PositiveDuration, Reason, Refused, Retry
-from shopbot_plugins._endpoint import check_address, retry_after_seconds
+from shopbot_plugins._endpoint import base_url, retry_after_seconds
+from shopbot_plugins._json import as_list, as_object, as_objects, read_object
 from shopbot_plugins._secret import Token
 
 MOST_AT_ONCE = 250
@@ -32,12 +33,6 @@ _CART_ID = re.compile(r"gid://shopify/Cart[^\s\"']*")
 _LONGEST_QUOTE = 200
 
 
-def _shop_url(url: str) -> str:
-    if "?" in url:
-        raise ValueError("must not contain '?'")
-    return check_address(url).rstrip("/")
-
-
 class StorefrontConfig(PluginConfig):
     """The settings by which a plugin reaches the Storefront API."""
 
@@ -52,7 +47,7 @@ class StorefrontConfig(PluginConfig):
     timeout: PositiveDuration = Field(
         timedelta(seconds=3), le=timedelta(seconds=30), description="How long one request may take as a whole: 3s."
     )
-    api_url: Annotated[str, AfterValidator(_shop_url)] | None = Field(
+    api_url: Annotated[str, AfterValidator(base_url)] | None = Field(
         None, strict=True, description="Where the shop's API is; https:// and the shop's domain where left out."
     )
 
@@ -99,8 +94,8 @@ class Storefront:
         except (httpx.RequestError, TimeoutError) as error:
             raise Retry(f"Shopify could not be reached: {type(error).__name__}") from error
         _check_status(response)
-        answer = as_object(_json(response))
-        errors = [as_object(error) for error in as_list(answer.get("errors"))]
+        answer = read_object(response)
+        errors = as_objects(answer.get("errors"))
         if errors:
             raise _failure(errors)
         data = answer.get("data")
@@ -111,24 +106,13 @@ class Storefront:
 
 def user_errors(answer: Mapping[str, Any]) -> Iterator[tuple[Sequence[str], str]]:
     """Give the field and the message of each `userErrors` entry of a mutation."""
-    for error in map(as_object, as_list(answer.get("userErrors"))):
+    for error in as_objects(answer.get("userErrors")):
         yield [str(part) for part in as_list(error.get("field"))], quotable(error.get("message"))
 
 
 def warning_codes(answer: Mapping[str, Any]) -> list[str]:
     """Give the codes of a mutation's `warnings`, each once."""
-    codes = {str(as_object(warning).get("code")) for warning in as_list(answer.get("warnings"))}
-    return sorted(codes)
-
-
-def as_object(value: object) -> Mapping[str, Any]:
-    """Take a JSON object; empty for anything else."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def as_list(value: object) -> Sequence[Any]:
-    """Take a JSON list; empty for anything else."""
-    return value if isinstance(value, list) else ()
+    return sorted({str(warning.get("code")) for warning in as_objects(answer.get("warnings"))})
 
 
 def quotable(text: object) -> str:
@@ -158,10 +142,3 @@ def _failure(errors: Sequence[Mapping[str, Any]]) -> Retry | Refused | ChannelDo
     if codes & {"UNAUTHORIZED", "ACCESS_DENIED"}:
         return ChannelDown(f"Shopify denies access to carts: {_FIXES[401]} ({message})")
     return ChannelDown(f"Shopify refused the query: {message}; check api_version")
-
-
-def _json(response: httpx.Response) -> object:
-    try:
-        return response.json()
-    except (ValueError, RecursionError):
-        return None

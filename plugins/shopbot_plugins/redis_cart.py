@@ -15,14 +15,7 @@ import json
 from datetime import UTC, datetime
 
 from shopbot.plugin import CartResult, Context, Logger, Order, PluginConfig, Retry, SharedKeys, Store, hookimpl, mask
-
-_DELETE_IF_UNCHANGED = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then
-  return redis.call('DEL', KEYS[1])
-end
-return 0
-"""
-"""The two keys of a shopper can live in different slots of a cluster, so each is deleted by a script of its own."""
+from shopbot_plugins._cart import changed_after, delete_if_unchanged
 
 _ATTEMPTS = 5
 
@@ -55,7 +48,7 @@ class Plugin:
         # A kept cart's checkout token belongs to that cart, not to the order. After a crash on this line the cart is
         # found empty at the next attempt, and the token goes then.
         if result is not CartResult.KEPT and checkout is not None:
-            await self._delete(checkout_key, checkout)
+            await delete_if_unchanged(self._store, checkout_key, checkout)
         self._log.info(
             "cart_cleared",
             psid=mask(psid),
@@ -70,24 +63,15 @@ class Plugin:
             cart = await self._store.get(key)
             if cart is None:
                 return CartResult.ALREADY_EMPTY
-            if _changed_after(cart, order):
+            if changed_after(_updated_at(cart), order):
                 return CartResult.KEPT
-            if await self._delete(key, cart):
+            if await delete_if_unchanged(self._store, key, cart):
                 return CartResult.CLEARED
         raise Retry("the cart is being changed all the time")
 
-    async def _delete(self, key: str, value: bytes) -> bool:
-        return bool(await self._store.eval(_DELETE_IF_UNCHANGED, 1, key, value))
 
-
-def _changed_after(cart: bytes, order: Order) -> bool:
-    changed_at = _updated_at(cart)
-    return changed_at is not None and order.created_at is not None and changed_at > order.created_at
-
-
-def _updated_at(cart: bytes) -> datetime | None:
+def _updated_at(cart: bytes) -> object:
     try:
-        moment = datetime.fromisoformat(json.loads(cart)["updated_at"])
+        return json.loads(cart)["updated_at"]
     except (ValueError, TypeError, LookupError, RecursionError):
-        return None  # not JSON, no mapping, no such key, no text, or not a time
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return None  # not JSON, no mapping, or no such key

@@ -17,7 +17,7 @@ https://shopify.dev/docs/api/storefront/latest/mutations/cartLinesRemove
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from shopbot.plugin import (
@@ -35,7 +35,9 @@ from shopbot.plugin import (
     hookimpl,
     mask,
 )
-from shopbot_plugins._storefront import MOST_AT_ONCE, Storefront, StorefrontConfig, as_list, as_object, user_errors
+from shopbot_plugins._cart import changed_after, delete_if_unchanged
+from shopbot_plugins._json import as_object, as_objects
+from shopbot_plugins._storefront import MOST_AT_ONCE, Storefront, StorefrontConfig, user_errors
 
 _READ = f"""
 query cart($id: ID!) {{
@@ -54,13 +56,6 @@ mutation cartLinesRemove($cartId: ID!, $lineIds: [ID!]!) {
 """
 
 _MOST_PAGES = 4
-
-_DELETE_IF_UNCHANGED = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then
-  return redis.call('DEL', KEYS[1])
-end
-return 0
-"""
 
 
 class Config(StorefrontConfig):
@@ -103,7 +98,7 @@ class Plugin:
         result = await self._clear(kept.decode(), order)
         if result is not CartResult.KEPT:
             # A link that was made meanwhile has written another id.
-            await self._store.eval(_DELETE_IF_UNCHANGED, 1, key, kept)
+            await delete_if_unchanged(self._store, key, kept)
         self._log.info("storefront_cart_cleared", psid=mask(psid), order_id=order.id, result=result.value)
         return result
 
@@ -111,7 +106,7 @@ class Plugin:
         cart = await self._ask("cart", _READ, {"id": cart_id})
         if not _line_ids(cart):
             return CartResult.ALREADY_EMPTY
-        if _changed_after(cart, order):
+        if changed_after(cart.get("updatedAt"), order):
             return CartResult.KEPT
         for _ in range(_MOST_PAGES):
             answer = await self._ask("cartLinesRemove", _REMOVE, {"cartId": cart_id, "lineIds": _line_ids(cart)})
@@ -133,14 +128,5 @@ class Plugin:
 
 
 def _line_ids(cart: Mapping[str, Any]) -> list[str]:
-    nodes = map(as_object, as_list(as_object(cart.get("lines")).get("nodes")))
+    nodes = as_objects(as_object(cart.get("lines")).get("nodes"))
     return [node["id"] for node in nodes if isinstance(node.get("id"), str)]
-
-
-def _changed_after(cart: Mapping[str, Any], order: Order) -> bool:
-    try:
-        changed_at = datetime.fromisoformat(cart["updatedAt"])
-    except (LookupError, ValueError, TypeError):
-        return False  # it does not say
-    changed_at = changed_at if changed_at.tzinfo else changed_at.replace(tzinfo=UTC)
-    return order.created_at is not None and changed_at > order.created_at

@@ -58,7 +58,7 @@ from shopbot.plugin import (
     UnreadableOrderError,
     hookimpl,
 )
-from shopbot_plugins._endpoint import check_address
+from shopbot_plugins._endpoint import base_url
 from shopbot_plugins._secret import Secret, Token
 from shopbot_plugins._shopify_admin import AdminApi
 from shopbot_plugins._shopify_answer import OrdersPage, TooExpensiveError
@@ -83,12 +83,6 @@ def _version(text: str) -> str:
     return text
 
 
-def _shop_url(url: str) -> str:
-    if "?" in url:
-        raise ValueError("must not contain '?'")
-    return check_address(url).rstrip("/")
-
-
 class Config(PluginConfig):
     """What `use: shopify_orders` accepts."""
 
@@ -108,7 +102,7 @@ class Config(PluginConfig):
     timeout: PositiveDuration = Field(
         timedelta(seconds=10), le=timedelta(seconds=30), description="How long one request may take: 10s."
     )
-    api_url: Annotated[str, AfterValidator(_shop_url)] | None = Field(
+    api_url: Annotated[str, AfterValidator(base_url)] | None = Field(
         None, strict=True, description="Where the shop's API is; https:// and the shop's domain where left out."
     )
 

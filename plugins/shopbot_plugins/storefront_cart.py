@@ -37,15 +37,8 @@ from shopbot.plugin import (
     ShortLine,
     hookimpl,
 )
-from shopbot_plugins._storefront import (
-    MOST_AT_ONCE,
-    Storefront,
-    StorefrontConfig,
-    as_list,
-    as_object,
-    user_errors,
-    warning_codes,
-)
+from shopbot_plugins._json import as_object, as_objects
+from shopbot_plugins._storefront import MOST_AT_ONCE, Storefront, StorefrontConfig, user_errors, warning_codes
 
 _VARIANT = "gid://shopify/ProductVariant/"
 _CART = "gid://shopify/Cart/"
@@ -124,7 +117,7 @@ def _cart_input(request: CheckoutRequest) -> Mapping[str, object]:
 def _short_lines(request: CheckoutRequest, cart: Mapping[str, Any]) -> list[ShortLine]:
     """Compare what was asked for with what the cart holds: too little stock is no error to the API."""
     held: dict[str, int] = {}
-    for node in map(as_object, as_list(as_object(cart.get("lines")).get("nodes"))):
+    for node in as_objects(as_object(cart.get("lines")).get("nodes")):
         variant, quantity = as_object(node.get("merchandise")).get("id"), node.get("quantity")
         if isinstance(variant, str) and isinstance(quantity, int):
             held[variant] = held.get(variant, 0) + quantity

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from shopbot.plugin import Delivery, UtilityTemplate
+from shopbot.plugin import Delivery, QuickReply, UtilityTemplate
 from shopbot.testing.contracts import PSID, SenderContract, a_message
 from shopbot_plugins import console
 
@@ -34,6 +34,20 @@ class TestConsole(SenderContract):
         assert "order_ok (de)" in card
         assert "{{2}} 10. Feb." in card
         assert "not this" not in card
+
+    async def test_the_card_shows_quick_replies_below_the_text(self, capsys: pytest.CaptureFixture[str]) -> None:
+        replies = (
+            QuickReply(title="Where's my order?", payload="ORDER_STATUS"),
+            QuickReply(title="\x1b[31mNo", payload="x"),
+        )
+        async with self.running() as running:
+            await self.send(running, a_message(quick_replies=replies))
+            await self.send(running, a_message(quick_replies=replies, delivery=Delivery.UTILITY))
+        card = capsys.readouterr().out
+
+        assert card.count("[ Where's my order? ]") == 1
+        assert "ORDER_STATUS" not in card
+        assert "\x1b" not in card
 
     async def test_every_message_is_taken_even_without_a_template(self) -> None:
         async with self.running() as running:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shopbot.plugin import ChannelDown, Delivery, OutboundMessage, Reason, Refused, Retry, UtilityTemplate
+from shopbot.plugin import ChannelDown, Delivery, OutboundMessage, QuickReply, Reason, Refused, Retry, UtilityTemplate
 from shopbot.testing.contracts import PSID, a_message
 from shopbot.testing.messenger import Fault, MessengerSimulator
 from shopbot_plugins import messenger
@@ -98,6 +98,20 @@ class TestTheRequest:
         assert body["messaging_type"] != "MESSAGE_TAG"
         assert "POST_PURCHASE_UPDATE" not in str(body)
 
+    async def test_quick_replies_go_with_the_text_as_many_and_as_long_as_meta_takes(self) -> None:
+        replies = tuple(QuickReply(title=f"Number {n:02}, which is long", payload=f"N:{n}") for n in range(15))
+        body = await self.posted(a_message(quick_replies=replies))
+
+        sent = body["message"]["quick_replies"]
+        assert len(sent) == 13
+        assert sent[0] == {"content_type": "text", "title": "Number 00, which is ", "payload": "N:0"}
+
+    async def test_a_template_goes_without_quick_replies(self) -> None:
+        replies = (QuickReply(title="Yes", payload="YES"),)
+        body = await self.posted(a_message(delivery=Delivery.UTILITY, quick_replies=replies))
+
+        assert "quick_replies" not in body["message"]
+
     async def test_the_app_secret_proves_the_token_in_the_body(self) -> None:
         body = await self.posted(a_message())
 
@@ -128,8 +142,12 @@ class TestWhatIsNotSent:
             (a_message(text=""), Reason.MESSAGE_SEND_FAILED),
             (a_message(text=" \n"), Reason.MESSAGE_SEND_FAILED),
             (a_message(text="x" * 2_000), Reason.MESSAGE_SEND_FAILED),
+            (
+                a_message(quick_replies=(QuickReply(title="Yes", payload="x" * 1001),)),
+                Reason.MESSAGE_SEND_FAILED,
+            ),
         ],
-        ids=["no template", "empty", "blank", "too long"],
+        ids=["no template", "empty", "blank", "too long", "payload too long"],
     )
     async def test_what_meta_would_refuse_is_refused_without_a_call(
         self, message: OutboundMessage, code: Reason

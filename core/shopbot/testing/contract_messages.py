@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from shopbot.plugin import Delivery, OutboundMessage, Receipt, UtilityTemplate
+from shopbot.plugin import Delivery, OutboundMessage, QuickReply, Receipt, UtilityTemplate
 from shopbot.testing.contract_base import PSID, PluginContract, Running
 
 TEXTS = (
@@ -59,6 +59,16 @@ class SenderContract(PluginContract):
         assert len({receipt.message_id for receipt in receipts if receipt is not None}) == len(messages)
         if delivered is not None:
             assert sorted(message.claim for message in delivered) == sorted(message.claim for message in messages)
+
+    @pytest.mark.parametrize("delivery", list(Delivery))
+    async def test_quick_replies_do_not_keep_a_message_back(self, delivery: Delivery) -> None:
+        if delivery not in self.deliveries:
+            pytest.skip(f"takes no {delivery}")
+        replies = (QuickReply(title="Where's my order?", payload="ORDER_STATUS"), QuickReply(title="🎉", payload="x"))
+        async with self.running() as running:
+            receipt = await self.send(running, a_message(delivery=delivery, quick_replies=replies))
+
+        assert receipt is not None
 
     @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
     async def test_a_text_arrives_as_it_is(self, text: str) -> None:
