@@ -79,7 +79,7 @@ async def test_no_token_that_is_not_genuine_is_ever_used_whatever_the_trust(trus
         assert shop.recipients == []
         page = (await shop.shop.http.get("/metrics")).text
         assert f'reason="PSID_NOT_TRUSTED",shop="acme.myshopify.com",status="skipped"}} {len(REFUSED)}.0' in page
-        refusals = [entry for entry in shop.shop.logs.entries if entry["event"] == "psid_token_refused"]
+        refusals = [entry for entry in shop.shop.logs.entries if entry["event"] == "checkout_token_refused"]
         assert len(refusals) == len(REFUSED)
         assert PSID not in repr(refusals)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ def a_config(name: str, *, prefix: bool = True) -> str:
         .replace("${MESSENGER_URL}", f"${{{name.upper()}_URL}}")
         .replace("resolvers:", verifier, 1)
     )
+    text += f"web: {{api_keys: [the-api-key-of-{name}]}}\n"
     return text.replace("locale: en,", f'locale: en, key_prefix: "{name}:",') if prefix else text
 
 
@@ -159,6 +161,18 @@ async def test_what_a_shopper_writes_goes_to_the_shop_of_the_page(tmp_path: Path
         assert await fleet.status("acme", event_id) == ""
 
 
+async def test_the_key_of_a_request_says_whose_cart_is_meant(tmp_path: Path) -> None:
+    async with a_fleet(tmp_path) as fleet:
+        for name in PAGES:
+            headers = {"Authorization": f"Bearer the-api-key-of-{name}"}
+            item = {"variant_id": 1, "quantity": len(name)}
+            answer = await fleet.http.post(f"/carts/{PSID}/items", json=item, headers=headers)
+            assert answer.status_code == 200
+        carts = {name: json.loads(await fleet.store.get(f"{name}:cart:{PSID}") or "{}") for name in PAGES}
+
+    assert {name: cart["items"][0]["quantity"] for name, cart in carts.items()} == {"acme": 4, "umbrella": 8}
+
+
 async def _is(fleet: Fleet, name: str, event_id: str, status: str) -> bool:
     return await fleet.status(name, event_id) == status
 
@@ -175,6 +189,21 @@ def test_shops_with_one_store_need_a_prefix_each(tmp_path: Path, *, prefix: bool
 
     assert len(problems) == (0 if prefix else 1)
     assert all("key_prefix" in problem for problem in problems)
+
+
+def test_no_api_key_opens_two_shops(tmp_path: Path) -> None:
+    environ = {"APP_SECRET": "app-secret"}
+    paths = [tmp_path / f"{name}.yaml" for name in PAGES]
+    for name, path in zip(PAGES, paths, strict=True):
+        config = a_config(name).replace("the-api-key-of-umbrella", "the-api-key-of-acme")
+        path.write_text(config, encoding="utf-8")
+        environ |= {f"{name.upper()}_{what}": "http://127.0.0.1:9" for what in ("SECRET", "TOKEN", "URL")}
+
+    problems = [str(problem) for problem in check_fleet(paths, environ).problems]
+
+    assert len(problems) == 1
+    assert f"web.api_keys has a key in common with {paths[0]}" in problems[0]
+    assert "the-api-key" not in problems[0]
 
 
 def test_one_domain_cannot_stand_twice(tmp_path: Path) -> None:

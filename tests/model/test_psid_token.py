@@ -26,6 +26,7 @@ moments = st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30), timezones=s
 @given(page_id=st.just("") | digits, psid=digits, expires_at=moments)
 @example(page_id="", psid="0", expires_at=EXPIRES)
 @example(page_id="0" * 32, psid="9" * 32, expires_at=EXPIRES)
+@example(page_id=PAGE, psid="1", expires_at=datetime(2515, 1, 1, 0, 0, 0, 1, tzinfo=UTC))
 @example(page_id=PAGE, psid="0007312345678901234", expires_at=EXPIRES)
 def test_what_was_put_in_comes_out(page_id: str, psid: str, expires_at: datetime) -> None:
     text, nonce = CODEC.issue(page_id, psid, expires_at)

@@ -37,6 +37,7 @@ def _collisions(paths: Sequence[Path], checked: Sequence[Checked]) -> Iterator[P
     """Find what two shops of one host may not share."""
     domains: dict[str, Path] = {}
     prefixes: dict[tuple[str, str], Path] = {}
+    api_keys: dict[str, Path] = {}
     for path, one in zip(paths, checked, strict=True):
         if one.blueprint is None:
             continue
@@ -52,4 +53,11 @@ def _collisions(paths: Sequence[Path], checked: Sequence[Checked]) -> Iterator[P
                 None,
                 f"it has its store in common with {first}, so that carts and references of both would mix; give"
                 ' each its own `shop.key_prefix:`, as in `key_prefix: "acme:"`, or a store of its own',
+            )
+        keys = [key.get_secret_value() for key in one.blueprint.settings.web.api_keys]
+        others = {first for key in keys if (first := api_keys.setdefault(key, path)) is not path}
+        if others:
+            message = "has a key in common with {}: the key of a request says which shop it is for"
+            yield Problem(
+                str(path), None, None, f"web.api_keys {message.format(' and '.join(map(str, sorted(others))))}"
             )

@@ -8,12 +8,11 @@ It is signed, not encrypted: whoever holds it can read the PSID, and nobody with
 import base64
 import binascii
 import hmac
-import math
 import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from shopbot.model.psid import is_psid
 
@@ -26,6 +25,7 @@ _PURPOSE = b"shopbot signed PSID, version 1\0"
 
 _FORM = re.compile(r"(sb[0-9]{1,3})\.([a-z0-9_-]{1,16})\.([A-Za-z0-9_-]+)")
 _LOOKS_LIKE = re.compile(r"sb[0-9]{1,3}\.")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NONCE_BYTES = 12
 _EXPIRY_BYTES = 5
 _MAC_BYTES = 16
@@ -84,7 +84,7 @@ class PsidTokens:
         if not is_psid(psid) or not (page_id == "" or is_psid(page_id)):
             raise ValueError("a PSID and a Page's id are 1 to 32 digits")
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        expiry = math.ceil(expires_at.timestamp())
+        expiry = -((_EPOCH - expires_at) // timedelta(seconds=1))
         content = _pack(page_id) + _pack(psid) + expiry.to_bytes(_EXPIRY_BYTES, "big") + nonce
         head = f"{_VERSION}.{self._first.id}."
         return head + _encode(content + _mac(self._first, head, content)), nonce.hex()

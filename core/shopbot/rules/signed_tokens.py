@@ -59,7 +59,8 @@ class SignedTokens:
         """
         nonce = await self._checkouts.nonce_of(token)
         if nonce is not None:
-            await self._once(nonce, order_id)
+            with self._reporting(order_id=order_id):
+                await self._once(nonce, order_id)
 
     async def shopper_of_checkout(self, text: str, checkout: SeenCheckout, now: datetime) -> tuple[str, str]:
         """Give the PSID that a checkout's token stands for, and the token's nonce.
@@ -99,7 +100,7 @@ class SignedTokens:
         try:
             yield
         except NotTrustedError as objection:
-            self._security.warning("psid_token_refused", why=str(objection), **fields)
+            self._security.warning("checkout_token_refused", why=str(objection), **fields)
             raise
 
     async def _once(self, nonce: str, order_id: int) -> None:
