@@ -1,5 +1,6 @@
 """Claims: who may send a message, and whether it was sent. The reason why nobody reads a confirmation twice."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -112,10 +113,10 @@ class Claims:
     async def join(self, psid: str, event_id: str, received_at: datetime) -> None:
         """Take a place in the shopper's line, by arrival, before anything can hold the message up."""
         line = self._keys.line(psid)
-        async with self._client.pipeline(transaction=False) as pipeline:
-            pipeline.zadd(line, {event_id: milliseconds(received_at)}, nx=True)
-            pipeline.pexpire(line, self._line_ttl_ms)
-            await pipeline.execute()
+        await asyncio.gather(
+            self._client.zadd(line, {event_id: milliseconds(received_at)}, nx=True),
+            self._client.pexpire(line, self._line_ttl_ms),
+        )
 
     async def leave(self, psid: str, event_id: str) -> None:
         """Give the place in the shopper's line up; whoever is next and waits for it is tried at once."""

@@ -11,6 +11,8 @@ from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.exceptions import ConnectionError as StoreConnectionError
 from redis.exceptions import TimeoutError as StoreTimeoutError
 
+from shopbot.store.turn_client import TurnClient
+
 CALL_TIME_LIMIT_SECONDS = 10.0
 CONNECT_TIME_LIMIT_SECONDS = 5.0
 
@@ -26,7 +28,7 @@ class Script(Protocol):
 
 
 def connect(url: str, *, max_connections: int = 32) -> Redis:
-    """Make a client; it connects at its first command.
+    """Make a client; it connects at its first command. What is asked for at the same moment shares round trips.
 
     A command whose answer was lost is sent again: every script here may be repeated.
 
@@ -44,7 +46,7 @@ def connect(url: str, *, max_connections: int = 32) -> Redis:
         retry_on_error=[StoreConnectionError, StoreTimeoutError],
     )
     _make_errors_plain(pool)
-    return Redis.from_pool(pool)
+    return TurnClient.from_pool(pool)
 
 
 def script(client: Redis, name: str) -> Script:

@@ -1,5 +1,6 @@
 """Order references: how an order is found again for a year, by its shopper or, unresolved, by its id."""
 
+import asyncio
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -111,13 +112,14 @@ class References:
         """Enter a reference into its shopper's index; a crash before this leaves the event to be worked on again."""
         ordered_at = reference.created_at or reference.updated_at or datetime.now(UTC)
         index = self._keys.orders_of(psid)
-        async with self._client.pipeline(transaction=False) as pipeline:
-            pipeline.zadd(index, {str(reference.order_id): int(ordered_at.timestamp() * 1000)})
-            pipeline.zremrangebyrank(index, 0, -1 - MOST_INDEXED)
-            pipeline.pexpire(index, self._ttl_ms)
-            if unresolved_key is not None:
-                pipeline.delete(unresolved_key)
-            await pipeline.execute()
+        commands = [
+            self._client.zadd(index, {str(reference.order_id): int(ordered_at.timestamp() * 1000)}),
+            self._client.zremrangebyrank(index, 0, -1 - MOST_INDEXED),
+            self._client.pexpire(index, self._ttl_ms),
+        ]
+        if unresolved_key is not None:
+            commands.append(self._client.delete(unresolved_key))
+        await asyncio.gather(*commands)
 
 
 def _read(text: bytes | str | None, order_id: int, psid: str | None) -> OrderReference:
