@@ -23,6 +23,7 @@ from shopbot.plugin import (
     Rejected,
     Resolution,
     Retry,
+    TemplateState,
     Verified,
 )
 
@@ -67,6 +68,8 @@ class Contract:
     limit_seconds: float
     answers: tuple[type, ...]
     raises: tuple[type[Exception], ...]
+    optional: bool = False
+    """Whether a plugin may stand in the list without this hook."""
 
 
 CONTRACTS: Mapping[str, Contract] = {
@@ -74,6 +77,9 @@ CONTRACTS: Mapping[str, Contract] = {
     "resolve_psid": Contract("resolvers", 5.0, (Resolution, type(None)), (Retry,)),
     "clear_cart": Contract("carts", 5.0, (CartResult,), (Retry,)),
     "send_message": Contract("senders", 60.0, (Receipt, type(None)), (Retry, Refused, ChannelDown, InDoubt)),
+    "manage_template": Contract(
+        "senders", 30.0, (TemplateState, type(None)), (Retry, Refused, ChannelDown), optional=True
+    ),
     "poll_orders": Contract("pollers", 60.0, (PolledOrder,), (Retry, ChannelDown)),
     "create_checkout": Contract("checkouts", 4.0, (Checkout, type(None)), (Retry, Refused, ChannelDown)),
     "run_step": Contract("plugins", 30.0, (Outcome,), (Retry,)),

@@ -29,6 +29,8 @@ from shopbot.plugin import (
     Rejected,
     Resolution,
     Run,
+    TemplateDefinition,
+    TemplateState,
     Verified,
 )
 
@@ -49,6 +51,9 @@ class Hooks:
         self.resolvers: Sequence[Hook[[Order], Resolution | None]] = self._hooks("resolve_psid")
         self.carts: Sequence[Hook[[str, Order], CartResult]] = self._hooks("clear_cart")
         self.senders: Sequence[Hook[[OutboundMessage], Receipt | None]] = self._hooks("send_message")
+        self.template_managers: Sequence[Hook[[TemplateDefinition, bool], TemplateState | None]] = self._hooks(
+            "manage_template"
+        )
         self.pollers: Sequence[StreamHook[[datetime], PolledOrder]] = self._hooks("poll_orders")
         self.checkouts: Sequence[Hook[[CheckoutRequest], Checkout | None]] = self._hooks("create_checkout")
         self.observers: Sequence[Hook[[Event, Run], None]] = self._hooks("event_finished")
@@ -149,7 +154,7 @@ class Hooks:
 
     def _check_sections(self) -> None:
         for hook, contract in CONTRACTS.items():
-            if contract.section in (None, "plugins"):
+            if contract.section in (None, "plugins") or contract.optional:
                 continue
             places = {found.place for found in self._hooks(hook)}
             for instance in self._instances:

@@ -25,6 +25,8 @@ from shopbot.plugin import (
     Receipt,
     Resolution,
     Run,
+    TemplateDefinition,
+    TemplateState,
     Verified,
 )
 
@@ -91,6 +93,20 @@ class HookSpecs:
         sent, try later), `Refused` (nothing was sent, never will be), `ChannelDown` (nothing can be sent until a person
         acts) or `InDoubt` (it may have been sent). Any other exception, and the time limit of 60 seconds, counts
         as `InDoubt`, so that no message is ever sent twice by guessing.
+        """
+
+    @hookspec
+    async def manage_template(self, template: TemplateDefinition, submit: bool) -> TemplateState | None:  # noqa: FBT001
+        """Say how a utility template stands with the platform, and submit it where the platform has none.
+
+        Asked by `shopbot templates` alone, for each template whose words stand in shopbot.yaml, of each sender that has
+        this hook; a sender need not.
+
+        submit: False only looks. What the platform has already is never changed.
+
+        Return the state, or None when you know nothing of templates. Raise `Retry` for a fault that may pass, `Refused`
+        where the platform will not take it, `ChannelDown` where nothing can be done until a person acts. Time limit:
+        30 seconds.
         """
 
     @hookspec

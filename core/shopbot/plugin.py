@@ -38,6 +38,7 @@ from shopbot.model.reason import Reason
 from shopbot.model.request import InboundRequest, Origin, Verified
 from shopbot.model.run import Run
 from shopbot.model.shared_keys import SharedKeys
+from shopbot.model.template import TemplateDefinition, TemplateState, TemplateStatus
 
 __all__ = [
     "Attribute",
@@ -82,6 +83,9 @@ __all__ = [
     "Source",
     "Status",
     "Store",
+    "TemplateDefinition",
+    "TemplateState",
+    "TemplateStatus",
     "Trust",
     "UnreadableOrderError",
     "UtilityTemplate",

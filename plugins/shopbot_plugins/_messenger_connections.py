@@ -56,13 +56,26 @@ class Connections:
             Retry: nothing was written.
             InDoubt: the request was begun, and its answer is missing.
         """
+        return await self._request("POST", path, json=body)
+
+    async def get(self, path: str, query: Mapping[str, str]) -> httpx.Response:
+        """Get something and read the whole answer; redirects are answers like others.
+
+        query: goes into the address, so it holds no token.
+
+        Raises:
+            Retry, InDoubt: as `post`; there is nothing to be in doubt about.
+        """
+        return await self._request("GET", path, params=query)
+
+    async def _request(self, method: str, path: str, **content: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
         try:
             async with asyncio.timeout(self._connect_seconds):
                 client = await self._free.get()
         except TimeoutError:
             raise Retry("all connections to Messenger are busy") from None
         try:
-            return await client.post(path, json=body)
+            return await client.request(method, path, **content)
         except _NOTHING_WRITTEN as error:
             raise Retry(f"Messenger could not be reached: {type(error).__name__}") from error
         except httpx.RequestError as error:

@@ -42,19 +42,17 @@ from shopbot.plugin import (
     PluginConfig,
     PositiveDuration,
     Receipt,
+    TemplateDefinition,
+    TemplateState,
+    TemplateStatus,
     hookimpl,
 )
-from shopbot_plugins._endpoint import check_address
+from shopbot_plugins._endpoint import base_url
 from shopbot_plugins._messenger_answer import read_answer
 from shopbot_plugins._messenger_body import message_content
 from shopbot_plugins._messenger_connections import Connections
+from shopbot_plugins._messenger_templates import Templates
 from shopbot_plugins._secret import Secret, Token
-
-
-def _graph_url(url: str) -> str:
-    if "?" in url:
-        raise ValueError("must not contain '?'")
-    return check_address(url).rstrip("/")
 
 
 class Config(PluginConfig):
@@ -65,7 +63,7 @@ class Config(PluginConfig):
     app_secret: Secret | None = Field(
         None, description="The app's secret, to send appsecret_proof with each call; not sent where left out."
     )
-    api_url: Annotated[str, AfterValidator(_graph_url)] = Field(
+    api_url: Annotated[str, AfterValidator(base_url)] = Field(
         "https://graph.facebook.com/v25.0", strict=True, description="The Graph API's address with its version."
     )
     timeout: PositiveDuration = Field(
@@ -88,13 +86,14 @@ class Plugin:
         self._config = config
         self.channel = f"messenger:{config.page_id}"
         self._token = config.access_token.get_secret_value()
-        self._fields: dict[str, str] = {}
-        if config.notification_type != "REGULAR":
-            self._fields["notification_type"] = config.notification_type
+        self._proof: dict[str, str] = {}
         if config.app_secret is not None:
             # https://developers.facebook.com/docs/graph-api/guides/secure-requests
             key = config.app_secret.get_secret_value().encode()
-            self._fields["appsecret_proof"] = hmac.digest(key, self._token.encode(), "sha256").hex()
+            self._proof["appsecret_proof"] = hmac.digest(key, self._token.encode(), "sha256").hex()
+        self._fields = dict(self._proof)
+        if config.notification_type != "REGULAR":
+            self._fields["notification_type"] = config.notification_type
 
     @hookimpl
     async def start(self, context: Context) -> None:
@@ -123,3 +122,12 @@ class Plugin:
         }
         response = await self._connections.post(f"/{self._config.page_id}/messages", body)
         return read_answer(message, response, self._log)
+
+    @hookimpl
+    async def manage_template(self, template: TemplateDefinition, submit: bool) -> TemplateState:  # noqa: FBT001
+        """Look the template up among the Page's, and submit it where there is none."""
+        templates = Templates(self._connections, self._config.page_id, self._proof)
+        state = await templates.state(template)
+        if submit and state.status is TemplateStatus.MISSING:
+            return await templates.submit(template)
+        return state

@@ -24,6 +24,9 @@ from shopbot.plugin import (
     Rejected,
     Resolution,
     Run,
+    TemplateDefinition,
+    TemplateState,
+    TemplateStatus,
     Trust,
     Verified,
     hookimpl,
@@ -55,6 +58,25 @@ def test_hook_verify_request() -> None:
     with pytest.raises(Rejected, match="no verifier is configured for shopify requests") as unasked:
         entries("verify", Indifferent()).verify(REQUEST)
     assert unasked.value.status == 403
+
+
+def test_whether_a_route_is_judged_at_all_is_known_without_a_request() -> None:
+    class MessengerOnly:
+        @hookimpl
+        def verify_request(self, request: InboundRequest) -> Verified | None:
+            if request.route is not Origin.MESSENGER:
+                return None
+            raise Rejected(403, "the signature is missing")
+
+    class Broken:
+        @hookimpl
+        def verify_request(self, request: InboundRequest) -> Verified | None:
+            raise RuntimeError(str(request.route))
+
+    hooks = entries("verify", MessengerOnly())
+    assert hooks.judges(Origin.MESSENGER)
+    assert not hooks.judges(Origin.SHOPIFY)
+    assert entries("verify", Broken()).judges(Origin.MESSENGER)  # it has something to say, if only it could
 
 
 async def test_hook_resolve_psid() -> None:
@@ -89,6 +111,29 @@ async def test_hook_send_message() -> None:
     (sender,) = entries("senders", Sender()).senders
 
     assert await sender(MESSAGE) == Receipt(message_id=MESSAGE.claim)
+
+
+async def test_hook_manage_template() -> None:
+    class Knowing:
+        @hookimpl
+        async def send_message(self, message: OutboundMessage) -> None: ...
+
+        @hookimpl
+        async def manage_template(self, template: TemplateDefinition, submit: bool) -> TemplateState:  # noqa: FBT001
+            reason = f"{template.name} {submit}"
+            return TemplateState(status=TemplateStatus.PENDING, reason=reason)
+
+    class NotAsked:
+        @hookimpl
+        async def send_message(self, message: OutboundMessage) -> None: ...
+
+    managers = entries("senders", NotAsked(), Knowing()).template_managers
+    template = TemplateDefinition(name="shipped", language="en", body="On its way.")
+
+    assert [manager.place for manager in managers] == ["senders[1]:knowing"]
+    assert await managers[0](template, True) == TemplateState(  # noqa: FBT003 - hooks are asked by position
+        status=TemplateStatus.PENDING, reason="shipped True"
+    )
 
 
 async def test_hook_poll_orders() -> None:

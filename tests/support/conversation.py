@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from shopbot.store.records import EventRecord
 from shopbot.testing.clock import Clock
 from shopbot.testing.host import PAGE_TOKEN, ShopUnderTest, shop_under_test
@@ -24,11 +26,12 @@ CONFIG = (
     .replace("trust: known_shopper", "trust: any")
     + "retry: {attempts: 3, first: 50ms, factor: 2, max: 1s}\n"
 )
-TEMPLATES: Mapping[str, str] = {
-    "order_confirmation": "Your order {{1}} is confirmed and arrives on {{2}}, as promised.",
-    "order_shipped": "Your order {{1}} is on its way.",
+TEMPLATES: Mapping[str, Mapping[str, str]] = {
+    message["utility_template"]["name"]: message["utility_template"]["body"]
+    for message in yaml.safe_load(CONFIG)["messages"].values()
+    if "utility_template" in message
 }
-"""The bodies of the utility templates that the example names, as Meta has approved them."""
+"""The utility templates of the example, by name and language, as Meta has approved them."""
 
 
 @asynccontextmanager
@@ -41,8 +44,9 @@ async def talking_shop(
     window: how the simulator sees shoppers who never did anything.
     """
     messenger = MessengerSimulator(access_token=PAGE_TOKEN, app_secret=APP_SECRET, clock=seconds, window=window)
-    for name, body in TEMPLATES.items():
-        messenger.templates.add(name, body, language="en")
+    for name, bodies in TEMPLATES.items():
+        for language, body in bodies.items():
+            messenger.templates.add(name, body, language=language)
 
     def clock() -> datetime:
         return datetime.fromtimestamp(seconds(), UTC)

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from shopbot.config.expected import expected
 from shopbot.config.problem import suggest
@@ -75,6 +75,24 @@ class UtilityTemplateSettings(Section):
     parameters: tuple[str, ...] = Field(
         (), description="Values of the body's placeholders in their order; each is a Jinja template."
     )
+    body: Text | dict[Text, Text] | None = Field(
+        None,
+        description="The template's words, with {{1}}, {{2}} where the parameters go, so that `shopbot templates` can "
+        "submit it; or the words in several languages, by their names (en, pt_BR), of which the shopper's is used.",
+    )
+
+    @model_validator(mode="after")
+    def _language_has_words(self) -> Self:
+        if isinstance(self.body, dict) and self.language is not None and self.language not in self.body:
+            raise expected("'language' to be one of those under 'body'", text=False, got=False)
+        return self
+
+    def bodies(self, shop_locale: str) -> Mapping[str, str | None]:
+        """Give the words by language, first for shoppers whose language has none; None where Meta alone has them."""
+        first = self.language or shop_locale
+        if not isinstance(self.body, dict):
+            return {first: self.body}
+        return {language: self.body[language] for language in sorted(self.body, key=lambda one: one != first)}
 
 
 class QuickReplySettings(Section):

@@ -145,7 +145,7 @@ def _message(name: str, settings: Settings) -> MessageSpec:
         text=message.text,
         utility_template=TemplateSpec(
             name=template.name,
-            language=template.language or settings.shop.locale,
+            bodies=template.bodies(settings.shop.locale),
             parameters=template.parameters,
         )
         if template

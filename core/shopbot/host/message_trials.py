@@ -8,11 +8,11 @@ from shopbot.config.document import Document
 from shopbot.config.nodes import KeyPath
 from shopbot.config.problem import Problem
 from shopbot.host.samples import sample_situations
-from shopbot.messages.message import ANSWER_PURPOSE, About, MessageSpec
+from shopbot.messages.message import ANSWER_PURPOSE, About, MessageSpec, TemplateSpec
 from shopbot.messages.renderer import LONGEST_TITLE, ORDER_PAYLOAD, Renderer
 from shopbot.messages.sandbox import TemplateError, TemplateSandbox
 from shopbot.messages.text import MESSENGER_LIMIT, length
-from shopbot.plugin import Shop
+from shopbot.plugin import Shop, TemplateDefinition
 from shopbot.rules.rule import Rule, Step
 
 _FOUND = ("one", "several", "none")
@@ -76,10 +76,21 @@ class MessageTrials:
         if spec.offers_orders and not listens:
             why = f"no rule has `payload: {ORDER_PAYLOAD}`, so nobody would answer"
             yield _Fault(("quick_replies",), f"a tap on an order comes back as {ORDER_PAYLOAD}: {why}")
+        if spec.utility_template is not None:
+            yield from self._template_misfits(spec.utility_template)
         for index, reply in enumerate(spec.quick_replies):
             if "{" not in reply.title and length(reply.title) > LONGEST_TITLE:
                 why = f"{length(reply.title)} characters, and Messenger takes {LONGEST_TITLE}"
                 yield _Fault(("quick_replies", index, "title"), f"the title is too long: {why}")
+
+    def _template_misfits(self, template: TemplateSpec) -> Iterator[_Fault]:
+        for language, body in template.bodies.items():
+            if body is None:
+                continue
+            definition = TemplateDefinition(name=template.name, language=language, body=body)
+            objection = definition.objection(len(template.parameters))
+            if objection is not None:
+                yield _Fault(("utility_template", "body"), f"the template in '{language}': {objection}")
 
     def _faults(self, renderer: Renderer, spec: MessageSpec, senders: Sequence[_Sender]) -> Iterator[_Fault]:
         """Say what goes wrong when the message is rendered."""

@@ -1,6 +1,6 @@
 """A message as configured, and the request to send it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,9 +19,23 @@ class TemplateSpec:
     """The approved utility template of a message."""
 
     name: str
-    language: str
+    bodies: Mapping[str, str | None]
+    """The languages in which it exists, with its words where shopbot.yaml has them; the first language is for shoppers
+    whose own is not among them."""
     parameters: Sequence[str]
     """Jinja sources of the body's placeholders, in order."""
+
+    def language(self, chain: Sequence[str]) -> str:
+        """Pick the language for a shopper.
+
+        chain: the languages to try, best first, as `locale_chain` lists them. Meta falls back to no other language, so
+        `de-AT` is answered with `de`, or with another kind of it.
+        """
+        for tag in (locale.replace("-", "_") for locale in chain):
+            for language in self.bodies:
+                if language == tag or (tag == tag.partition("_")[0] == language.partition("_")[0]):
+                    return language
+        return next(iter(self.bodies))
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,11 +102,12 @@ class Renderer:
         if template is None:
             return None
         place = f"messages.{spec.name}.utility_template.parameters"
+        language = template.language(self._chain(about))
         values = tuple(
-            self._render(self._sandbox.compile_text(source, f"{place}[{i}]"), about, template.language)
+            self._render(self._sandbox.compile_text(source, f"{place}[{i}]"), about, language)
             for i, source in enumerate(template.parameters)
         )
-        return UtilityTemplate(name=template.name, language=template.language, parameters=values)
+        return UtilityTemplate(name=template.name, language=language, parameters=values)
 
     def quick_replies(self, spec: MessageSpec, about: About) -> tuple[QuickReply, ...]:
         """Make a message's quick replies: those of the YAML, or one for each order that was found.
@@ -142,9 +143,12 @@ class Renderer:
             title = with_day if length(with_day) <= LONGEST_TITLE else title
         return QuickReply(title=title, payload=f"{ORDER_PAYLOAD}:{order.order_id}")
 
+    def _chain(self, about: About) -> Sequence[str]:
+        return locale_chain(_language(about), self._shop.locale)
+
     def _template(self, spec: MessageSpec, about: About) -> CompiledTemplate:
         if spec.is_file:
-            return self._sandbox.find_localised(spec.text, locale_chain(_language(about), self._shop.locale))
+            return self._sandbox.find_localised(spec.text, self._chain(about))
         return self._sandbox.compile_text(spec.text, f"messages.{spec.name}.text")
 
     def _render(self, template: CompiledTemplate, about: About, locale: str) -> str:

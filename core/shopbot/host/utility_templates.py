@@ -1,0 +1,39 @@
+"""The utility templates of shopbot.yaml whose words stand there, ready to be submitted for approval."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from shopbot.host.blueprint import Blueprint
+from shopbot.host.samples import sample_situations
+from shopbot.messages.renderer import Renderer
+from shopbot.model.template import TemplateDefinition
+from shopbot.rules.rule import Rule
+
+
+def template_definitions(blueprint: Blueprint) -> Iterator[tuple[str, TemplateDefinition]]:
+    """Give each template in each of its languages, with the name of its message; the examples are of a made-up event.
+
+    Raises:
+        TemplateError: a parameter cannot be rendered.
+    """
+    renderer = Renderer(blueprint.messages, blueprint.sandbox, blueprint.shop, blueprint.calendar)
+    for name, spec in blueprint.messages.items():
+        template = spec.utility_template
+        if template is None:
+            continue
+        about = sample_situations(blueprint.shop, _sender(blueprint, name), ("one",))[0]
+        for language, body in template.bodies.items():
+            if body is None:
+                continue
+            filled = renderer.parameters(spec, replace(about, language=language))
+            examples = tuple(" ".join(value.split()) or "-" for value in filled.parameters) if filled else ()
+            yield name, TemplateDefinition(name=template.name, language=language, body=body, examples=examples)
+
+
+def _sender(blueprint: Blueprint, message: str) -> Rule | None:
+    """Find a rule that sends a message; None where none does."""
+    for rule in blueprint.rules:
+        for step in rule.steps:
+            if step.name == "send_message" and message in (step.argument, *step.otherwise.values()):
+                return rule
+    return None
