@@ -29,12 +29,13 @@ import uvloop
 from benchmarks.crash.host_process import HostProcess
 from benchmarks.crash.shop import PAGE_TOKEN, SHOP, WEBHOOK_SECRET
 
-from shopbot.model.event import Event, Source
+from shopbot.model.event import Arrival, Source
 from shopbot.model.shared_keys import SharedKeys
 from shopbot.store.connection import connect
 from shopbot.store.embedded import EmbeddedServer, url_for
 from shopbot.store.inbox import Inbox
 from shopbot.store.keys import Keys
+from shopbot.store.milliseconds import milliseconds
 from shopbot.testing.messenger import MessengerSimulator
 from shopbot.testing.orders import order_bytes, paid_order
 from shopbot.testing.webhooks import shopify_headers
@@ -196,12 +197,12 @@ async def fill(inbox: Inbox, count: int) -> None:
         now = datetime.now(UTC)
         added = [
             inbox.add(
-                Event(
+                Arrival(
                     id=f"webhook:{number:08d}-bdd9-4b37-8a5f-bf7d70bcd043",
                     topic="orders/paid",
                     source=Source.WEBHOOK,
-                    received_at=now,
-                    triggered_at=now,
+                    received_ms=milliseconds(now),
+                    triggered_at=now.isoformat(),
                     body=an_order(number),
                 )
             )

@@ -88,8 +88,8 @@ class Hooks:
                 merged[name] = function
         return merged
 
-    def verify(self, request: InboundRequest) -> Verified:
-        """Ask the verifiers in order.
+    def verify(self, request: InboundRequest) -> str:
+        """Ask the verifiers in order; gives which one vouches for the request, as `Event.verified_by` names it.
 
         Raises:
             Rejected: one refused the request, or none vouches for it.
@@ -98,7 +98,7 @@ class Hooks:
         for verifier in self.verifiers:
             verified = verifier.compute(request)
             if verified is not None:
-                return verified
+                return f"{verifier.place}, secret {verified.secret_index + 1}"
         raise Rejected(403, f"no verifier is configured for {request.route} requests")
 
     def judges(self, route: Origin) -> bool:

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, values
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from shopbot.model.event import Event, Source
+from shopbot.model.event import Arrival, Source
 from shopbot.model.outcome import Status
 from shopbot.model.reason import Reason
 
@@ -194,12 +194,12 @@ class ShopMetrics:
         self._outcomes: dict[tuple[Status, Reason | None], Counter] = {}
         self._sends: dict[tuple[str, str], Histogram] = {}
 
-    def arrived(self, events: Sequence[Event], news: Sequence[bool]) -> None:
+    def arrived(self, arrivals: Sequence[Arrival], news: Sequence[bool]) -> None:
         """Count a batch of arrivals: which, and whether each is new."""
         numbers: dict[tuple[str, Source, bool], int] = {}
-        for event, new in zip(events, news, strict=True):
-            topic = event.topic
-            key = (topic if topic in self._topics else OTHER, event.source, new)
+        for arrival, new in zip(arrivals, news, strict=True):
+            topic = arrival.topic
+            key = (topic if topic in self._topics else OTHER, arrival.source, new)
             numbers[key] = numbers.get(key, 0) + 1
         for key, number in numbers.items():
             counter = self._events.get(key)

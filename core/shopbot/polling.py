@@ -17,12 +17,13 @@ import structlog
 from redis.exceptions import RedisError
 
 from shopbot.hook_call import PluginFailedError, StreamHook
-from shopbot.model.event import Event, Source
+from shopbot.model.event import Arrival, Source
 from shopbot.model.failures import ChannelDown, Retry
 from shopbot.model.polled import PolledOrder
 from shopbot.store.errors import StoreError
 from shopbot.store.inbox import Inbox
 from shopbot.store.lease import Lease, LeaseLostError
+from shopbot.store.milliseconds import milliseconds
 from shopbot.store.pollers import Novelty, PollerState, Tally
 
 POLLED_TOPIC = "orders/updated"
@@ -108,7 +109,7 @@ class Poll:
         novelty = await self._state.novelty(batch) if batch else ()
         fresh = [(order, known) for order, known in zip(batch, novelty, strict=True) if known is not Novelty.SEEN]
         now = self._clock()
-        added = await asyncio.gather(*(self._inbox.add(_event(order, now)) for order, _ in fresh))
+        added = await asyncio.gather(*(self._inbox.add(_arrival(order, now)) for order, _ in fresh))
         news = [known for (_, known), new in zip(fresh, added, strict=True) if new]
         tally = Tally(len(batch), len(news), news.count(Novelty.NEW_ORDER))
         for order in batch:
@@ -291,12 +292,12 @@ async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
         _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
 
 
-def _event(order: PolledOrder, now: datetime) -> Event:
-    return Event(
+def _arrival(order: PolledOrder, now: datetime) -> Arrival:
+    return Arrival(
         id=order.event_id,
         topic=POLLED_TOPIC,
         source=Source.POLL,
-        received_at=now,
-        triggered_at=order.updated_at.astimezone(UTC),
+        received_ms=milliseconds(now),
+        triggered_at=order.updated_at.astimezone(UTC).isoformat(),
         body=order.body,
     )

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import UTC, datetime
 
 import pytest
 
 from shopbot.metrics import FAMILIES, STORED, Metrics, ShopMetrics
-from shopbot.model.event import Event, Source
+from shopbot.model.event import Arrival, Source
 from shopbot.model.outcome import Status
 from shopbot.model.reason import Reason
 
-NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
 
-
-def an_event(topic: str, source: Source = Source.WEBHOOK) -> Event:
-    return Event(id="webhook:1", topic=topic, source=source, received_at=NOW, body=b"")
+def an_arrival(topic: str, source: Source = Source.WEBHOOK) -> Arrival:
+    return Arrival(id="webhook:1", topic=topic, source=source, received_ms=1_795_428_900_000, body=b"")
 
 
 def samples(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:
@@ -34,10 +31,15 @@ def test_a_batch_of_arrivals_is_counted_by_what_they_are() -> None:
     shop = ShopMetrics(metrics, "acme", ["orders/paid"])
 
     shop.arrived(
-        [an_event("orders/paid"), an_event("orders/paid"), an_event("orders/paid", Source.POLL), an_event("x/y")],
+        [
+            an_arrival("orders/paid"),
+            an_arrival("orders/paid"),
+            an_arrival("orders/paid", Source.POLL),
+            an_arrival("x/y"),
+        ],
         [True, False, True, True],
     )
-    shop.arrived([an_event("orders/paid"), an_event("z/z")], [True, True])
+    shop.arrived([an_arrival("orders/paid"), an_arrival("z/z")], [True, True])
 
     assert samples(metrics, "shopbot_events_total") == {
         ("acme", "orders/paid", "webhook", "new"): 2,
@@ -52,7 +54,7 @@ def test_no_outsider_can_make_up_series() -> None:
     shop = ShopMetrics(metrics, "acme", ["orders/paid"])
 
     for number in range(1000):
-        shop.arrived([an_event(f"made/up_{number}")], [True])
+        shop.arrived([an_arrival(f"made/up_{number}")], [True])
 
     assert samples(metrics, "shopbot_events_total") == {("acme", "other", "webhook", "new"): 1000}
 

@@ -51,7 +51,7 @@ def test_hook_verify_request() -> None:
         def verify_request(self, request: InboundRequest) -> Verified:
             raise Rejected(401, "the signature is wrong")
 
-    assert entries("verify", Indifferent(), Vouching(), Refusing()).verify(REQUEST) == Verified(Origin.SHOPIFY, 1)
+    assert entries("verify", Indifferent(), Vouching(), Refusing()).verify(REQUEST) == "verify[1]:vouching, secret 2"
     with pytest.raises(Rejected, match="signature") as refused:
         entries("verify", Refusing(), Vouching()).verify(REQUEST)
     assert refused.value.status == 401

@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shopbot.hooks import PluginFailedError
 from shopbot.model.failures import ChannelDown, Retry
 from shopbot.plugin import PolledOrder
+from shopbot.store.entry import read_event
 from shopbot.store.errors import StoreError
 from shopbot.store.lease import LeaseLostError
 from shopbot.store.pollers import Tally
@@ -188,9 +190,11 @@ class TestTakingIn:
 
             (event_id,) = await process.waiting()
             assert event_id == "poll:6021482911946154508:2026-11-23T09:14:00+00:00"
-            fields = await process.store.client.hgetall(KEYS.event(event_id))
-            assert (fields[b"topic"], fields[b"source"]) == (b"orders/updated", b"poll")
-            assert json.loads(fields[b"body"])["id"] == 6021482911946154508
+            found: Any = await process.store.client.xrange(KEYS.inbox)
+            ((_, fields),) = found
+            event = read_event(event_id, fields[b"head"], fields[b"body"])
+            assert (event.topic, event.source, event.verified_by) == ("orders/updated", "poll", "")
+            assert json.loads(event.body)["id"] == 6021482911946154508
 
     @on_every_store
     async def test_a_state_that_is_known_is_not_taken_in_again_and_a_change_is(self, kind: str, tmp_path: Path) -> None:

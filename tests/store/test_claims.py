@@ -276,10 +276,23 @@ class TestTheShoppersLine:
             claims = claims_of(store)
             await take(claims, self.first)
             await claims.free(self.first, NOW)
-            if status is not None:
+            if status is None:
+                await store.client.delete(KEYS.event(self.first.event_id))
+            else:
                 await self.known(store, self.first, status)
 
             assert (await take(claims, self.second)).state is ClaimState.NEW
+
+    @on_every_store
+    async def test_an_event_in_its_first_attempt_is_waited_for(self, kind: str, tmp_path: Path) -> None:
+        """Until that ends nothing is known of it but its place in the line."""
+        async with running_store(kind, tmp_path) as store:
+            claims = claims_of(store)
+            await claims.join(PSID, self.first.event_id, self.first.received_at)
+
+            assert (await take(claims, self.second)).state is ClaimState.BEHIND
+            life_ms = await store.client.pttl(KEYS.event(self.first.event_id))
+            assert 0 < life_ms <= LINE_TTL_SECONDS * 1000
 
     @on_every_store
     async def test_what_counts_is_when_an_event_arrived_and_not_who_asked_first(

@@ -27,7 +27,7 @@ from support.configured_store import (
     Program,
     configured_store,
 )
-from support.store_parts import KEYS, SEEN_TTL_SECONDS, an_event
+from support.store_parts import KEYS, SEEN_TTL_SECONDS, an_arrival
 
 RELAXED = CONFIG + "durability: relaxed\n"
 
@@ -181,8 +181,8 @@ async def waiting_inbox(store: ConfiguredStore, wait_seconds: float = 3.0) -> As
 class TestWaitingForTheDisk:
     async def test_an_arrival_is_accepted_once_the_server_has_confirmed_its_fsync(self) -> None:
         async with configured_store("valkey", *EVERYSEC) as store, waiting_inbox(store) as inbox:
-            assert await inbox.add(an_event(1)) is True
-            assert await inbox.add(an_event(1)) is False
+            assert await inbox.add(an_arrival(1)) is True
+            assert await inbox.add(an_arrival(1)) is False
 
             assert await store.calls("waitaof") == 2
 
@@ -191,34 +191,34 @@ class TestWaitingForTheDisk:
         async with configured_store("valkey", *NO_FSYNC) as store, waiting_inbox(store, 0.1) as inbox:
             for _ in range(2):
                 with pytest.raises(StoreError, match="not on the store's disk"):
-                    await inbox.add(an_event(1))
+                    await inbox.add(an_arrival(1))
 
     async def test_an_append_only_file_that_is_switched_off_meanwhile_is_found_out(self) -> None:
         async with configured_store("valkey", *EVERYSEC) as store, waiting_inbox(store) as inbox:
-            await inbox.add(an_event(1))
+            await inbox.add(an_arrival(1))
             await store.client.config_set("appendonly", "no")
 
             with pytest.raises(StoreError, match="appendonly is disabled"):
-                await inbox.add(an_event(2))
+                await inbox.add(an_arrival(2))
 
     async def test_arrivals_of_one_moment_share_one_wait(self) -> None:
         async with configured_store("valkey", *EVERYSEC) as store, waiting_inbox(store) as inbox:
-            await inbox.add(an_event(0))
+            await inbox.add(an_arrival(0))
 
-            assert all(await asyncio.gather(*(inbox.add(an_event(n)) for n in range(1, 4 * BATCH_EVENTS))))
+            assert all(await asyncio.gather(*(inbox.add(an_arrival(n)) for n in range(1, 4 * BATCH_EVENTS))))
 
             assert await store.calls("waitaof") == 2
 
     async def test_a_server_that_has_forgotten_the_script_is_told_it_again(self) -> None:
         async with configured_store("valkey", *EVERYSEC) as store, waiting_inbox(store) as inbox:
-            await inbox.add(an_event(1))
+            await inbox.add(an_arrival(1))
             await store.client.script_flush()
 
-            assert await inbox.add(an_event(2)) is True
+            assert await inbox.add(an_arrival(2)) is True
 
     async def test_where_every_write_is_fsynced_nothing_waits(self) -> None:
         async with configured_store("valkey", *ALWAYS) as store, waiting_inbox(store, 0.0) as inbox:
-            await inbox.add(an_event(1))
+            await inbox.add(an_arrival(1))
 
             assert await store.calls("waitaof") == 0
 

@@ -9,39 +9,44 @@ import pytest
 
 from shopbot.store.errors import StoreError
 from shopbot.store.inbox import BATCH_BYTES, BATCH_EVENTS, MOST_WAITING_BYTES
-from support.store_parts import KEYS, NOW, SEEN_TTL_SECONDS, an_event, an_inbox, open_inbox
+from shopbot.store.queue import Disposition
+from support.store_parts import KEYS, NOW, SEEN_TTL_SECONDS, a_queue, a_settlement, an_arrival, an_inbox, open_inbox
 from support.stores import OpenStore, on_every_store, on_real_stores, running_store
 
 
+async def entries(store: OpenStore) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    """Give what waits, by the ids of the entries."""
+    found: Any = await store.client.xrange(KEYS.inbox)
+    return list(found)
+
+
 async def waiting_ids(store: OpenStore) -> list[str]:
-    entries: Any = await store.client.xrange(KEYS.inbox)
-    return [fields[b"id"].decode() for _, fields in entries]
+    return [fields[b"id"].decode() for _, fields in await entries(store)]
 
 
 @on_every_store
 async def test_an_accepted_event_is_stored_whole_and_waits_for_a_worker(kind: str, tmp_path: Path) -> None:
-    event = an_event(body=b'{"raw": "\xc3\xa9 \\u00e9"}')
+    arrival = an_arrival(body=b'{"raw": "\xc3\xa9 \\u00e9"}')
     async with running_store(kind, tmp_path) as store, open_inbox(store) as inbox:
-        assert await inbox.add(event) is True
+        assert await inbox.add(arrival) is True
 
-        assert await waiting_ids(store) == ["webhook:1"]
-        assert await store.client.hgetall(KEYS.event("webhook:1")) == {
-            b"topic": b"orders/paid",
-            b"source": b"webhook",
-            b"received_ms": str(int(NOW.timestamp() * 1000) + 1).encode(),
-            b"triggered_at": b"2026-11-23T10:15:29.250000+00:00",
-            b"body": event.body,
-        }
+        ((entry_id, fields),) = await entries(store)
+        head = (
+            "orders/paid",
+            "webhook",
+            str(int(NOW.timestamp() * 1000) + 1),
+            "2026-11-23T10:15:29.250000+00:00",
+            "verify[0]:shopify_hmac, secret 1",
+        )
+        assert fields == {b"id": b"webhook:1", b"head": "\n".join(head).encode(), b"body": arrival.body}
+        assert await store.client.get(KEYS.seen("webhook:1")) == entry_id
 
 
 @on_every_store
-async def test_an_event_that_waits_has_no_time_to_live_and_its_mark_has_the_configured_one(
-    kind: str, tmp_path: Path
-) -> None:
+async def test_what_waits_has_no_time_to_live_and_its_mark_has_the_configured_one(kind: str, tmp_path: Path) -> None:
     async with running_store(kind, tmp_path) as store, open_inbox(store) as inbox:
-        await inbox.add(an_event())
+        await inbox.add(an_arrival())
 
-        assert await store.client.pttl(KEYS.event("webhook:1")) == -1
         assert await store.client.pttl(KEYS.inbox) == -1
         mark_ms = await store.client.pttl(KEYS.seen("webhook:1"))
         assert SEEN_TTL_SECONDS * 1000 - 60_000 < mark_ms <= SEEN_TTL_SECONDS * 1000
@@ -50,17 +55,18 @@ async def test_an_event_that_waits_has_no_time_to_live_and_its_mark_has_the_conf
 @on_every_store
 async def test_a_repeated_arrival_is_answered_false_counted_and_not_queued(kind: str, tmp_path: Path) -> None:
     async with running_store(kind, tmp_path) as store, open_inbox(store) as inbox:
-        answers = [await inbox.add(an_event(body=body)) for body in (b"first", b"second", b"third")]
+        answers = [await inbox.add(an_arrival(body=body)) for body in (b"first", b"second", b"third")]
 
         assert answers == [True, False, False]
         assert await waiting_ids(store) == ["webhook:1"]
-        assert await store.client.hmget(KEYS.event("webhook:1"), "body", "duplicates") == [b"first", b"2"]
+        assert [fields[b"body"] for _, fields in await entries(store)] == [b"first"]
+        assert await store.client.hget(KEYS.event("webhook:1"), "duplicates") == b"2"
 
 
 @on_every_store
 async def test_repeated_arrivals_in_one_turn_of_the_loop_are_one_event(kind: str, tmp_path: Path) -> None:
     async with running_store(kind, tmp_path) as store, open_inbox(store) as inbox:
-        answers = await asyncio.gather(*(inbox.add(an_event(number % 3)) for number in range(30)))
+        answers = await asyncio.gather(*(inbox.add(an_arrival(number % 3)) for number in range(30)))
 
         assert [index for index, new in enumerate(answers) if new] == [0, 1, 2]
         assert await waiting_ids(store) == ["webhook:0", "webhook:1", "webhook:2"]
@@ -69,7 +75,7 @@ async def test_repeated_arrivals_in_one_turn_of_the_loop_are_one_event(kind: str
 @on_every_store
 async def test_two_processes_take_the_same_arrivals_in_once(kind: str, tmp_path: Path) -> None:
     async with running_store(kind, tmp_path) as store, open_inbox(store) as one, open_inbox(store) as other:
-        answers = await asyncio.gather(*(door.add(an_event(n)) for n in range(100) for door in (one, other)))
+        answers = await asyncio.gather(*(door.add(an_arrival(n)) for n in range(100) for door in (one, other)))
 
         assert sum(answers) == 100
         assert len(await waiting_ids(store)) == 100
@@ -78,25 +84,29 @@ async def test_two_processes_take_the_same_arrivals_in_once(kind: str, tmp_path:
 @on_every_store
 async def test_a_repetition_of_an_event_that_is_long_gone_is_still_a_duplicate(kind: str, tmp_path: Path) -> None:
     async with running_store(kind, tmp_path) as store, open_inbox(store) as inbox:
-        await inbox.add(an_event())
-        await store.client.delete(KEYS.event("webhook:1"))
+        await inbox.add(an_arrival())
+        await store.client.xtrim(KEYS.inbox, maxlen=0)
 
-        assert await inbox.add(an_event()) is False
+        assert await inbox.add(an_arrival()) is False
         assert await store.client.exists(KEYS.event("webhook:1")) == 0
 
 
 @on_every_store
-async def test_an_arrival_that_comes_again_after_its_mark_ended_is_kept_until_it_is_worked_off(
-    kind: str, tmp_path: Path
+@pytest.mark.parametrize("disposition", [Disposition.FINISHED, Disposition.DEAD])
+async def test_an_arrival_is_known_for_as_long_as_its_event_can_be_looked_at(
+    kind: str, tmp_path: Path, disposition: Disposition
 ) -> None:
-    """What is left of the finished event has a time to live; the new arrival must not inherit it."""
+    """Even where its mark has ended: a dead letter may wait for a person longer than that."""
     async with running_store(kind, tmp_path) as store, open_inbox(store) as inbox:
-        await inbox.add(an_event())
-        await store.client.pexpire(KEYS.event("webhook:1"), 60_000)
+        await inbox.add(an_arrival())
+        queue = await a_queue(store)
+        (delivery,) = await queue.read(1, wait_seconds=1)
+        await queue.settle(delivery, a_settlement(disposition), NOW)
         await store.client.delete(KEYS.seen("webhook:1"))
 
-        assert await inbox.add(an_event(body=b"again")) is True
-        assert await store.client.pttl(KEYS.event("webhook:1")) == -1
+        assert await inbox.add(an_arrival(body=b"again")) is False
+        assert await waiting_ids(store) == []
+        assert await store.client.hget(KEYS.event("webhook:1"), "duplicates") == b"1"
 
 
 @on_real_stores
@@ -105,10 +115,10 @@ async def test_arrivals_of_one_turn_of_the_loop_share_round_trips(
     kind: str, tmp_path: Path, arrivals: int, round_trips: int
 ) -> None:
     async with running_store(kind, tmp_path) as store, open_inbox(store) as inbox:
-        await inbox.add(an_event(0))  # the server now knows the script
+        await inbox.add(an_arrival(0))  # the server now knows the script
         before = await store.calls("evalsha")
 
-        assert all(await asyncio.gather(*(inbox.add(an_event(n)) for n in range(1, arrivals + 1))))
+        assert all(await asyncio.gather(*(inbox.add(an_arrival(n)) for n in range(1, arrivals + 1))))
 
         assert await store.calls("evalsha") - before == round_trips
 
@@ -116,12 +126,12 @@ async def test_arrivals_of_one_turn_of_the_loop_share_round_trips(
 @on_real_stores
 async def test_arrivals_that_come_while_a_batch_is_on_its_way_share_the_next_one(kind: str, tmp_path: Path) -> None:
     async with running_store(kind, tmp_path) as store, open_inbox(store) as inbox:
-        await inbox.add(an_event(0))
+        await inbox.add(an_arrival(0))
         before = await store.calls("evalsha")
 
-        first = inbox.add(an_event(1))
+        first = inbox.add(an_arrival(1))
         await asyncio.sleep(0)  # the writer takes the first one
-        others = [inbox.add(an_event(n)) for n in range(2, 40)]
+        others = [inbox.add(an_arrival(n)) for n in range(2, 40)]
         await asyncio.gather(first, *others)
 
         assert await store.calls("evalsha") - before == 2
@@ -131,19 +141,19 @@ async def test_arrivals_that_come_while_a_batch_is_on_its_way_share_the_next_one
 async def test_large_bodies_do_not_all_travel_in_one_batch(kind: str, tmp_path: Path) -> None:
     body = b"x" * (BATCH_BYTES // 2)
     async with running_store(kind, tmp_path) as store, open_inbox(store) as inbox:
-        await inbox.add(an_event(0))
+        await inbox.add(an_arrival(0))
         before = await store.calls("evalsha")
 
-        await asyncio.gather(*(inbox.add(an_event(n, body=body)) for n in range(1, 6)))
+        await asyncio.gather(*(inbox.add(an_arrival(n, body=body)) for n in range(1, 6)))
 
         assert await store.calls("evalsha") - before == 3
-        assert await store.client.hstrlen(KEYS.event("webhook:5"), "body") == len(body)
+        assert [len(fields[b"body"]) for _, fields in await entries(store)][1:] == [len(body)] * 5
 
 
 @on_every_store
 async def test_a_caller_that_goes_away_does_not_take_its_arrival_with_it(kind: str, tmp_path: Path) -> None:
     async def caller() -> None:
-        await inbox.add(an_event())
+        await inbox.add(an_arrival())
 
     async with running_store(kind, tmp_path) as store, open_inbox(store) as inbox:
         task = asyncio.create_task(caller())
@@ -152,7 +162,7 @@ async def test_a_caller_that_goes_away_does_not_take_its_arrival_with_it(kind: s
         with contextlib.suppress(asyncio.CancelledError):
             await task
 
-        assert await inbox.add(an_event(2)) is True
+        assert await inbox.add(an_arrival(2)) is True
         assert await waiting_ids(store) == ["webhook:1", "webhook:2"]
 
 
@@ -161,21 +171,21 @@ async def test_stopping_writes_what_was_taken_in_and_takes_no_more(kind: str, tm
     async with running_store(kind, tmp_path) as store:
         inbox = an_inbox(store)
         inbox.start()
-        taken_in = [inbox.add(an_event(n)) for n in range(200)]
+        taken_in = [inbox.add(an_arrival(n)) for n in range(200)]
 
         await inbox.stop()
 
         assert all([await accepted for accepted in taken_in])
         assert len(await waiting_ids(store)) == 200
         with pytest.raises(StoreError, match="stopped"):
-            await inbox.add(an_event(999))
+            await inbox.add(an_arrival(999))
         await inbox.stop()
 
 
 async def test_an_inbox_that_was_not_started_takes_nothing(tmp_path: Path) -> None:
     async with running_store("fakeredis", tmp_path) as store:
         with pytest.raises(StoreError, match="stopped"):
-            await an_inbox(store).add(an_event())
+            await an_inbox(store).add(an_arrival())
 
 
 @on_every_store
@@ -183,16 +193,16 @@ async def test_while_the_store_is_away_arrivals_are_refused_and_afterwards_taken
     kind: str, tmp_path: Path
 ) -> None:
     async with running_store(kind, tmp_path) as store, open_inbox(store) as inbox:
-        await inbox.add(an_event(1))
+        await inbox.add(an_arrival(1))
         await store.go_away()
 
-        refused = [inbox.add(an_event(n)) for n in (2, 3)]
+        refused = [inbox.add(an_arrival(n)) for n in (2, 3)]
         for accepted in refused:
             with pytest.raises(StoreError, match="could not be stored"):
                 await accepted
 
         await store.come_back()
-        assert await inbox.add(an_event(2)) is True
+        assert await inbox.add(an_arrival(2)) is True
         assert "webhook:2" in await waiting_ids(store)
 
 
@@ -204,31 +214,31 @@ async def test_an_arrival_that_the_store_refused_halfway_is_not_taken_for_a_dupl
     async with running_store(kind, tmp_path) as store, open_inbox(store) as inbox:
         await store.client.set(KEYS.inbox, "not a stream")
         with pytest.raises(StoreError, match="WRONGTYPE"):
-            await inbox.add(an_event())
+            await inbox.add(an_arrival())
 
         await store.client.delete(KEYS.inbox)
-        assert await inbox.add(an_event()) is True
+        assert await inbox.add(an_arrival()) is True
         assert await waiting_ids(store) == ["webhook:1"]
 
 
 @on_every_store
 async def test_one_arrival_that_cannot_be_written_does_not_stop_the_others(kind: str, tmp_path: Path) -> None:
     """Header values may hold bytes that are no text; Sanic gives them as lone surrogates."""
-    poisoned = an_event().model_copy(update={"id": "webhook:\udcff"})
+    poisoned = an_arrival()._replace(id="webhook:\udcff")
     async with running_store(kind, tmp_path) as store, open_inbox(store) as inbox:
         with pytest.raises(StoreError):
             await inbox.add(poisoned)
 
-        assert await asyncio.wait_for(inbox.add(an_event(2)), timeout=10) is True
+        assert await asyncio.wait_for(inbox.add(an_arrival(2)), timeout=10) is True
 
 
 async def test_while_the_store_hangs_only_so_much_waits_in_memory(tmp_path: Path) -> None:
     """A flood during an outage is turned away, so that Shopify sends it again, and the host stays alive."""
     body = bytes(MOST_WAITING_BYTES // 4)
     async with running_store("embedded", tmp_path) as store, open_inbox(store) as inbox:
-        accepted = [inbox.add(an_event(number, body=body)) for number in range(8)]
+        accepted = [inbox.add(an_arrival(number, body=body)) for number in range(8)]
         answers = await asyncio.gather(*accepted, return_exceptions=True)
 
         assert answers[0] is True
         assert isinstance(answers[-1], StoreError)
-        assert await inbox.add(an_event(9)) is True
+        assert await inbox.add(an_arrival(9)) is True

@@ -18,11 +18,12 @@ from support.store_parts import (
     a_line,
     a_queue,
     a_settlement,
+    an_arrival,
     an_event,
     fill,
     open_inbox,
 )
-from support.stores import OpenStore, on_every_store, running_store
+from support.stores import OpenStore, on_every_store, on_real_stores, running_store
 
 SOON = 0.05
 
@@ -78,13 +79,13 @@ async def test_each_event_is_handed_to_one_worker(kind: str, tmp_path: Path) -> 
         assert sorted(handed_out) == sorted(f"webhook:{n}" for n in range(40))
 
 
-@on_every_store
+@on_real_stores
 async def test_a_worker_that_waits_is_woken_by_an_arrival(kind: str, tmp_path: Path) -> None:
     async with running_store(kind, tmp_path) as store:
         queue = await a_queue(store)
         waiting = asyncio.create_task(queue.read(1, wait_seconds=10))
         async with open_inbox(store) as inbox:
-            await inbox.add(an_event())
+            await inbox.add(an_arrival())
 
         async with asyncio.timeout(5):
             assert ids(await waiting) == ["webhook:1"]
@@ -203,20 +204,6 @@ async def test_a_dead_letter_is_listed_and_not_handed_out_again(kind: str, tmp_p
         assert await store.client.zrange(KEYS.dead, 0, -1, withscores=True) == [(b"webhook:1", NOW.timestamp() * 1000)]
         assert await queue.promote(NOW + timedelta(days=365)) == 0
         assert await queue.read(1, wait_seconds=SOON) == []
-
-
-@on_every_store
-async def test_an_event_that_dies_after_it_came_again_keeps_its_journal_for_good(kind: str, tmp_path: Path) -> None:
-    """The first run's journal has a time to live; a dead letter waits for a person for as long as it takes."""
-    async with running_store(kind, tmp_path) as store:
-        queue = await a_queue(store)
-        for disposition in (Disposition.FINISHED, Disposition.DEAD):
-            await store.client.delete(KEYS.seen("webhook:1"))
-            await fill(store, an_event())
-            await queue.settle(await one(queue), a_settlement(disposition, journal=[a_line()]), NOW)
-
-        assert await store.client.pttl(KEYS.event("webhook:1")) == -1
-        assert await store.client.pttl(KEYS.journal("webhook:1")) == -1
 
 
 @on_every_store
@@ -366,8 +353,10 @@ async def test_an_event_whose_hash_is_gone_is_still_handed_out_so_that_it_can_be
 ) -> None:
     async with running_store(kind, tmp_path) as store:
         await fill(store, an_event())
-        await store.client.delete(KEYS.event("webhook:1"))
         queue = await a_queue(store)
+        await queue.settle(await one(queue), a_settlement(Disposition.RETRY), NOW)
+        await store.client.delete(KEYS.event("webhook:1"))
+        await queue.promote(NOW)
 
         delivery = await one(queue)
 
@@ -380,9 +369,12 @@ async def test_a_journal_line_of_another_release_does_not_stop_the_worker(kind: 
     """After a step back to an older release, its journal may hold reasons that this one has never heard of."""
     async with running_store(kind, tmp_path) as store:
         await fill(store, an_event(1), an_event(2))
+        queue = await a_queue(store)
+        await queue.settle(await one(queue), a_settlement(Disposition.RETRY), NOW)
         unknown = a_line().model_dump_json().replace('"done"', '"teleported"')
         await store.client.rpush(KEYS.journal("webhook:1"), unknown, a_line().model_dump_json())
-        queue = await a_queue(store)
+        await queue.settle(await one(queue), a_settlement(Disposition.RETRY), NOW)
+        await queue.promote(NOW)
 
         first, second = await queue.read(9, wait_seconds=SOON)
 

@@ -7,7 +7,7 @@ from shopbot.model.reason import Reason
 from shopbot.store.keys import Keys
 from shopbot.store.queue import Disposition
 from shopbot.store.records import EventRecord, Records
-from support.store_parts import KEYS, NOW, a_line, a_queue, a_settlement, an_event, fill, open_inbox
+from support.store_parts import KEYS, NOW, a_line, a_queue, a_settlement, an_arrival, an_event, fill, open_inbox
 from support.stores import on_every_store, running_store
 
 SOON = 0.05
@@ -29,6 +29,7 @@ async def test_an_event_that_nobody_has_worked_on_has_no_status_yet(kind: str, t
             attempts=0,
             duplicates=0,
             received_ms=RECEIVED_MS,
+            verified_by="verify[0]:shopify_hmac, secret 1",
             journal=(),
         )
 
@@ -39,7 +40,7 @@ async def test_an_event_shows_its_last_result_its_repetitions_and_its_whole_jour
     async with running_store(kind, tmp_path) as store:
         async with open_inbox(store) as inbox:
             for _ in range(3):
-                await inbox.add(an_event())
+                await inbox.add(an_arrival())
         queue = await a_queue(store)
         for attempts, line in enumerate(lines, start=1):
             (delivery,) = await queue.read(1, wait_seconds=SOON)
@@ -53,6 +54,7 @@ async def test_an_event_shows_its_last_result_its_repetitions_and_its_whole_jour
             attempts=2,
             duplicates=2,
             received_ms=RECEIVED_MS,
+            verified_by="verify[0]:shopify_hmac, secret 1",
             journal=lines,
         )
 

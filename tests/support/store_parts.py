@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from shopbot.model.event import Event, Source
+from shopbot.model.event import Arrival, Event, Source
 from shopbot.model.outcome import JournalEntry, Status
 from shopbot.model.reason import Reason
 from shopbot.store.inbox import Inbox
 from shopbot.store.keys import Keys
+from shopbot.store.milliseconds import milliseconds
 from shopbot.store.queue import Disposition, Queue, Settlement
 from support.stores import OpenStore
 
@@ -37,6 +38,25 @@ def an_event(number: int = 1, *, body: bytes = b'{"id": 1}', topic: str = "order
         received_at=NOW + timedelta(milliseconds=number),
         triggered_at=NOW - timedelta(seconds=1),
         body=body,
+        verified_by="verify[0]:shopify_hmac, secret 1",
+    )
+
+
+def an_arrival(number: int = 1, *, body: bytes = b'{"id": 1}', topic: str = "orders/paid") -> Arrival:
+    """Make the arrival of `an_event`."""
+    return arrival_of(an_event(number, body=body, topic=topic))
+
+
+def arrival_of(event: Event) -> Arrival:
+    """Say what the inbox takes in for an event."""
+    return Arrival(
+        id=event.id,
+        topic=event.topic,
+        source=event.source,
+        received_ms=milliseconds(event.received_at),
+        body=event.body,
+        triggered_at=event.triggered_at.isoformat() if event.triggered_at else "",
+        verified_by=event.verified_by,
     )
 
 
@@ -85,7 +105,7 @@ async def open_inbox(store: OpenStore) -> AsyncIterator[Inbox]:
 async def fill(store: OpenStore, *events: Event) -> None:
     """Take events in."""
     async with open_inbox(store) as inbox:
-        for accepted in [inbox.add(event) for event in events]:
+        for accepted in [inbox.add(arrival_of(event)) for event in events]:
             assert await accepted
 
 

@@ -1,6 +1,5 @@
 """Claims: who may send a message, and whether it was sent. The reason why nobody reads a confirmation twice."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -99,6 +98,7 @@ class Claims:
         self._client = client
         self._keys = keys
         self._line_ttl_ms = int(line_ttl_seconds * 1000)
+        self._join = script(client, "join")
         self._claim = script(client, "claim")
         self._conclude = script(client, "conclude")
         self._leave = script(client, "leave")
@@ -112,10 +112,9 @@ class Claims:
 
     async def join(self, psid: str, event_id: str, received_at: datetime) -> None:
         """Take a place in the shopper's line, by arrival, before anything can hold the message up."""
-        line = self._keys.line(psid)
-        await asyncio.gather(
-            self._client.zadd(line, {event_id: milliseconds(received_at)}, nx=True),
-            self._client.pexpire(line, self._line_ttl_ms),
+        await self._join(
+            [self._keys.line(psid), self._keys.event(event_id)],
+            [event_id, milliseconds(received_at), self._line_ttl_ms],
         )
 
     async def leave(self, psid: str, event_id: str) -> None:

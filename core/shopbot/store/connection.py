@@ -42,17 +42,26 @@ def connect(url: str, *, max_connections: int = 32) -> Redis:
         socket_timeout=CALL_TIME_LIMIT_SECONDS,
         socket_connect_timeout=CONNECT_TIME_LIMIT_SECONDS,
         health_check_interval=30,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=4),
+        retry=retries(),
         retry_on_error=[StoreConnectionError, StoreTimeoutError],
     )
     _make_errors_plain(pool)
     return TurnClient.from_pool(pool)
 
 
+def retries() -> Retry:
+    """Say how often and after which pauses a command is sent again whose answer was lost."""
+    return Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=4)
+
+
+def script_source(name: str) -> str:
+    """Read `lua/NAME.lua`."""
+    return resources.files("shopbot.store").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+
+
 def script(client: Redis, name: str) -> Script:
     """Load `lua/NAME.lua`; redis-py sends it whole when the server does not know it, as after a restart."""
-    source = resources.files("shopbot.store").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
-    registered: Script = client.register_script(source)
+    registered: Script = client.register_script(script_source(name))
     return registered
 
 

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from shopbot.model.outcome import Status
 from shopbot.store.connection import script
+from shopbot.store.entry import read_event
 from shopbot.store.journal import read_journal
 from shopbot.store.keys import Keys
 
@@ -101,7 +102,7 @@ class DeadLetters:
     async def _read(self, entries: Sequence[tuple[str, float]]) -> Sequence[DeadLetter]:
         async with self._client.pipeline(transaction=False) as pipeline:
             for event_id, _ in entries:
-                pipeline.hmget(self._keys.event(event_id), ["topic", "reason", "attempts", "body"])
+                pipeline.hmget(self._keys.event(event_id), ["head", "reason", "attempts", "body"])
                 pipeline.lrange(self._keys.journal(event_id), 0, -1)
             answers = await pipeline.execute()
         return [
@@ -110,7 +111,7 @@ class DeadLetters:
 
 
 def _letter(event_id: str, score: float, fields: Sequence[bytes | None], lines: Sequence[bytes]) -> DeadLetter:
-    topic, code, attempts, body = fields
+    head, code, attempts, body = fields
     journal = read_journal(event_id, lines)
     # The line that says why: the last step that failed, or was still to be done when the attempts were used up.
     cause = next(
@@ -119,7 +120,7 @@ def _letter(event_id: str, score: float, fields: Sequence[bytes | None], lines: 
     )
     return DeadLetter(
         event_id=event_id,
-        topic=_text(topic or b""),
+        topic=read_event(event_id, head or b"", b"").topic,
         code=_text(code or b""),
         rule=cause.rule if cause else "",
         step=cause.step if cause else "",

@@ -9,10 +9,11 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from shopbot.metrics import Metrics, ShopMetrics
-from shopbot.model.event import Event
-from shopbot.store.connection import script
+from shopbot.model.event import Arrival
+from shopbot.store.entry import identified_head
 from shopbot.store.errors import StoreError
 from shopbot.store.keys import Keys
+from shopbot.store.script_connection import ScriptConnection
 
 BATCH_EVENTS = 64
 BATCH_BYTES = 2 * 1024 * 1024
@@ -23,7 +24,7 @@ _FSYNC_BATCHES = 8
 """So many times larger a batch may be where each waits for an fsync that the server makes at its own pace."""
 
 
-_Waiting = tuple[Event, asyncio.Future[bool], bytes]
+_Waiting = tuple[Arrival, asyncio.Future[bool], bytes]
 """An arrival, who waits for it, and the first of its two arguments for the script."""
 
 
@@ -44,11 +45,10 @@ class Inbox:
         """
         self.fsync_wait_seconds = 0.0
         """How long an arrival may wait for the fsync that a server makes later; 0: it is on disk when it is written."""
-        self._client = client
         self._metrics = metrics or ShopMetrics(Metrics(), keys.shop)
         self._keys = keys
         self._constants: list[str | bytes | int] = [int(seen_ttl_seconds * 1000), keys.seen(""), keys.event("")]
-        self._script = script(client, "add")
+        self._script = ScriptConnection(client, "add")
         self._queue: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._wakeup = asyncio.Event()
@@ -66,11 +66,12 @@ class Inbox:
         self._wakeup.set()
         if self._writer is not None:
             await self._writer
+        await self._script.close()
 
-    def add(self, event: Event) -> asyncio.Future[bool]:
-        """Take an event in.
+    def add(self, arrival: Arrival) -> asyncio.Future[bool]:
+        """Take an arrival in.
 
-        Await the answer: True when the event is new and on disk, False when it was taken in before. Cancelling
+        Await the answer: True when it is new and on disk, False when it was taken in before. Cancelling
         the wait does not cancel the writing.
 
         Raises (from the future):
@@ -81,16 +82,16 @@ class Inbox:
             accepted.set_exception(StoreError("the inbox is stopped"))
             return accepted
         try:
-            head = _head(event)
+            head = identified_head(arrival)
         except ValueError:
-            # Lone surrogates: how HTTP servers give bytes that are no text. Not to be found out in a batch with others.
+            # Not to be found out in a batch with others.
             accepted.set_exception(StoreError("the event's id or topic is no text"))
             return accepted
         if self._waiting_bytes > MOST_WAITING_BYTES:
             accepted.set_exception(StoreError("too much waits for the store already"))
             return accepted
-        self._waiting_bytes += len(event.body)
-        self._queue.append((event, accepted, head))
+        self._waiting_bytes += len(arrival.body)
+        self._queue.append((arrival, accepted, head))
         self._wakeup.set()
         return accepted
 
@@ -115,14 +116,14 @@ class Inbox:
 
     async def _flush(self, batch: Sequence[_Waiting]) -> None:
         args = [*self._constants]
-        for event, _, head in batch:
-            args += (head, event.body)
+        for arrival, _, head in batch:
+            args += (head, arrival.body)
         try:
             news = await self._store(args)
         except Exception as error:  # noqa: BLE001 - every caller is told, and what is no fault of the store is logged
             if not isinstance(error, RedisError | OSError | StoreError):
                 # A fault of the host itself, which must not end the writer and with it all later arrivals.
-                self._log.exception("inbox_failed", events=[event.id for event, *_ in batch])
+                self._log.exception("inbox_failed", events=[arrival.id for arrival, *_ in batch])
             for _, accepted, _ in batch:
                 if not accepted.done():
                     accepted.set_exception(StoreError(f"the event could not be stored: {error}"))
@@ -130,29 +131,15 @@ class Inbox:
         for (_, accepted, _), new in zip(batch, news, strict=True):
             if not accepted.done():
                 accepted.set_result(new == 1)
-        self._metrics.arrived([event for event, *_ in batch], [new == 1 for new in news])
+        self._metrics.arrived([arrival for arrival, *_ in batch], [new == 1 for new in news])
 
     async def _store(self, args: list[str | bytes | int]) -> Sequence[int]:
         """Write a batch; returns when it is on disk: for each event 1 where it is new, else 0."""
         keys = [self._keys.inbox]
         if not self.fsync_wait_seconds:
-            news: Sequence[int] = await self._script(keys, args)
+            news: Sequence[int] = await self._script.call(keys, args)
             return news
-        # WAITAOF waits for the writes of its own connection alone. https://valkey.io/commands/waitaof/
-        async with self._client.pipeline(transaction=False) as pipeline:
-            await self._script(keys, args, pipeline)
-            pipeline.waitaof(1, 0, int(self.fsync_wait_seconds * 1000))
-            news, (fsynced, _) = await pipeline.execute()
-        if not fsynced:
+        news, synced = await self._script.call_and_wait(keys, args, int(self.fsync_wait_seconds * 1000))
+        if not synced:
             raise StoreError(f"it is not on the store's disk after {self.fsync_wait_seconds:g} s")
         return news
-
-
-def _head(event: Event) -> bytes:
-    """Write all of an event but its body as one argument: packing arguments is what costs time."""
-    triggered_at = event.triggered_at.isoformat() if event.triggered_at else ""
-    fields = (event.id, event.topic, event.source, str(int(event.received_at.timestamp() * 1000)), triggered_at)
-    head = "\n".join(fields).encode()
-    if head.count(b"\n") != len(fields) - 1:
-        raise ValueError("a line end in an event's id or topic")
-    return head

@@ -1,23 +1,27 @@
 """Hands events to workers and takes them back settled: the consumer side of the inbox."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from shopbot.model.event import Event, Source
+from shopbot.model.event import Event
 from shopbot.model.outcome import JournalEntry, Status
 from shopbot.model.reason import Reason
 from shopbot.store.connection import script
+from shopbot.store.entry import read_event
 from shopbot.store.journal import read_journal
 from shopbot.store.keys import Keys
 from shopbot.store.milliseconds import milliseconds
 
 GROUP = "workers"
+
+_Entry = tuple[str, Mapping[bytes, bytes]]
+"""An entry of the stream: its id, and its fields as `entry` describes them."""
 
 
 class Disposition(StrEnum):
@@ -109,7 +113,10 @@ class Queue:
         answer = await self._blocking.xreadgroup(
             GROUP, self.consumer, {self._keys.inbox: ">"}, count=count, block=int(wait_seconds * 1000)
         )
-        return await self._load(_entries(answer))
+        entries = _entries(answer)
+        # An entry with the whole event was never in anybody's hands: nothing more is known of it.
+        known = iter(await self._load([entry for entry in entries if b"head" not in entry[1]]))
+        return [_delivery(entry, {}, []) if b"head" in entry[1] else next(known) for entry in entries]
 
     async def unsettled(self) -> Sequence[Delivery]:
         """Give every event that this consumer was handed and has not settled."""
@@ -130,11 +137,11 @@ class Queue:
             consumername=self.consumer,
             idle=int(self.lease_seconds * 1000),
         )
-        entries: list[tuple[str, str]] = []
+        entries: list[_Entry] = []
         for found in pending:
             stream_id = _text(cast("bytes", found["message_id"]))
             if stream_id not in in_hand:
-                entries += _pairs(await self._client.xrange(self._keys.inbox, stream_id, stream_id))
+                entries += _present(await self._client.xrange(self._keys.inbox, stream_id, stream_id))
         return await self._load(entries)
 
     async def sign_of_life(self) -> None:
@@ -158,7 +165,7 @@ class Queue:
         return taken[0] if taken else None
 
     async def _take(self, count: int, *, suspects: bool) -> tuple[Sequence[Delivery], bool]:
-        taken: list[tuple[str, str]] = []
+        taken: list[_Entry] = []
         left = 0
         for info in await self._client.xinfo_consumers(self._keys.inbox, GROUP):
             name = _text(info["name"])
@@ -173,7 +180,7 @@ class Queue:
                 [GROUP, name, self.consumer, count - len(taken), self._keys.event(""), int(suspects)],
             )
             left += suspects_left
-            taken += [(_text(stream_id), _text(event_id)) for stream_id, event_id in entries]
+            taken += [(_text(stream_id), dict(zip(flat[::2], flat[1::2], strict=True))) for stream_id, flat in entries]
         return await self._load(taken), left > 0
 
     async def bury(self, gone: Callable[[str], bool]) -> None:
@@ -224,52 +231,47 @@ class Queue:
         )
         return bool(settled == 1)
 
-    async def _load(self, entries: Iterable[tuple[str, str]]) -> Sequence[Delivery]:
+    async def _load(self, entries: Iterable[_Entry]) -> Sequence[Delivery]:
+        """Bring entries together with what is known of their events from earlier attempts."""
         wanted = list(entries)
         if not wanted:
             return []
         async with self._client.pipeline(transaction=False) as pipeline:
-            for _, event_id in wanted:
+            for _, fields in wanted:
+                event_id = _text(fields[b"id"])
                 pipeline.hgetall(self._keys.event(event_id))
                 pipeline.lrange(self._keys.journal(event_id), 0, -1)
             answers = await pipeline.execute()
-        return [
-            _delivery(stream_id, event_id, answers[2 * i], answers[2 * i + 1])
-            for i, (stream_id, event_id) in enumerate(wanted)
-        ]
+        return [_delivery(entry, answers[2 * i], answers[2 * i + 1]) for i, entry in enumerate(wanted)]
 
 
-def _delivery(stream_id: str, event_id: str, fields: dict[bytes, bytes], journal: list[bytes]) -> Delivery:
-    triggered_at = fields.get(b"triggered_at", b"").decode()
+def _delivery(entry: _Entry, kept: Mapping[bytes, bytes], journal: Sequence[bytes]) -> Delivery:
+    """Make a delivery of an entry and of what its event's hash keeps."""
+    stream_id, fields = entry
+    event_id = _text(fields[b"id"])
+    whole = fields if b"head" in fields else kept
     return Delivery(
         stream_id=stream_id,
-        event=Event(
-            id=event_id,
-            topic=fields.get(b"topic", b"").decode(),
-            source=Source(fields.get(b"source", b"webhook").decode()),
-            received_at=datetime.fromtimestamp(int(fields.get(b"received_ms", b"0")) / 1000, UTC),
-            triggered_at=datetime.fromisoformat(triggered_at) if triggered_at else None,
-            body=fields.get(b"body", b""),
-        ),
-        attempts=int(fields.get(b"attempts", b"0")),
+        event=read_event(event_id, whole.get(b"head", b""), whole.get(b"body", b"")),
+        attempts=int(kept.get(b"attempts", b"0")),
         journal=read_journal(event_id, journal),
-        only_rule=fields.get(b"only_rule", b"").decode(),
-        deaths=int(fields.get(b"deaths", b"0")),
+        only_rule=kept.get(b"only_rule", b"").decode(),
+        deaths=int(kept.get(b"deaths", b"0")),
     )
 
 
-def _entries(answer: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - redis-py does not type stream answers
-    """Read XREADGROUP's answer, a list under RESP2 and a mapping under RESP3, as (stream id, event id) pairs."""
+def _entries(answer: Any) -> list[_Entry]:  # noqa: ANN401 - redis-py does not type stream answers
+    """Read XREADGROUP's answer, a list under RESP2 and a mapping under RESP3."""
     if not answer:
         return []
     if isinstance(answer, dict):
-        return [pair for batches in answer.values() for batch in batches for pair in _pairs(batch)]
-    return [pair for _, batch in answer for pair in _pairs(batch)]
+        return [entry for batches in answer.values() for batch in batches for entry in _present(batch)]
+    return [entry for _, batch in answer for entry in _present(batch)]
 
 
-def _pairs(batch: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - likewise
+def _present(batch: Any) -> list[_Entry]:  # noqa: ANN401 - likewise
     # An entry that was deleted while pending comes back without fields: there is nothing to do for it.
-    return [(_text(stream_id), _text(fields[b"id"])) for stream_id, fields in batch if fields]
+    return [(_text(stream_id), fields) for stream_id, fields in batch if fields]
 
 
 def _text(value: str | bytes) -> str:

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from redis.asyncio import Redis
 
 from shopbot.model.outcome import JournalEntry
+from shopbot.store.entry import read_event
 from shopbot.store.journal import read_journal
 from shopbot.store.keys import Keys
+from shopbot.store.milliseconds import milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,8 @@ class EventRecord:
     duplicates: int
     """How many times the same arrival came again."""
     received_ms: int
+    verified_by: str
+    """As `Event.verified_by`."""
     journal: Sequence[JournalEntry]
 
 
@@ -35,22 +40,25 @@ class Records:
     async def event(self, event_id: str) -> EventRecord | None:
         """Read an event; None when the store has none of that id (any more)."""
         async with self._client.pipeline(transaction=False) as pipeline:
-            pipeline.hmget(
-                self._keys.event(event_id),
-                ["topic", "status", "reason", "attempts", "duplicates", "received_ms"],
-            )
+            pipeline.hmget(self._keys.event(event_id), ["head", "status", "reason", "attempts", "duplicates"])
             pipeline.lrange(self._keys.journal(event_id), 0, -1)
-            fields, lines = await pipeline.execute()
-        topic, status, reason, attempts, duplicates, received_ms = fields
-        if topic is None:
+            pipeline.get(self._keys.seen(event_id))
+            (head, status, reason, attempts, duplicates), lines, entry_id = await pipeline.execute()
+        if head is None and entry_id is not None:
+            # Its first attempt has not ended.
+            found: Any = await self._client.xrange(self._keys.inbox, entry_id, entry_id)
+            head = found[0][1].get(b"head") if found else None
+        if head is None:
             return None
+        event = read_event(event_id, head, b"")
         return EventRecord(
-            topic=topic.decode(),
+            topic=event.topic,
             status=(status or b"").decode(),
             reason=(reason or b"").decode(),
             attempts=int(attempts or 0),
             duplicates=int(duplicates or 0),
-            received_ms=int(received_ms or 0),
+            received_ms=milliseconds(event.received_at),
+            verified_by=event.verified_by,
             journal=read_journal(event_id, lines),
         )
 

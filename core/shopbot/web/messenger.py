@@ -16,13 +16,14 @@ from sanic import Request
 from sanic.response import HTTPResponse, empty, text
 
 from shopbot.hooks import Hooks, PluginFailedError
-from shopbot.model.event import Event, Source
+from shopbot.model.event import Arrival, Source
 from shopbot.model.failures import Rejected
 from shopbot.model.request import InboundRequest, Origin
 from shopbot.store.claims import read_metadata
 from shopbot.store.echoes import Echoes
 from shopbot.store.errors import StoreError
 from shopbot.store.inbox import Inbox
+from shopbot.store.milliseconds import milliseconds
 
 _KINDS = ("message", "postback", "referral", "optin", "reaction")
 """What a shopper does, in the order of looking: an item has one of these keys. Deliveries, reads and what Meta
@@ -66,7 +67,7 @@ class MessengerWebhooks:
     async def receive(self, request: Request) -> HTTPResponse:
         """Answer one delivery of up to 1000 updates: 200 only when all of them are durable."""
         try:
-            self._verify(request)
+            verified_by = self._verify(request)
         except Rejected as rejection:
             return self._refuse(request, rejection)
         except PluginFailedError:
@@ -79,9 +80,9 @@ class MessengerWebhooks:
             # Signed, so it is Meta's: keep it for a person to look at rather than have it sent for ever.
             items = []
             payload = None
-        takings = [self._take(page_id, item, now) for page_id, item in items]
+        takings = [self._take(page_id, item, now, verified_by) for page_id, item in items]
         if payload is None:
-            takings.append(self._keep_unreadable(request.body, now))
+            takings.append(self._keep_unreadable(request.body, now, verified_by))
         try:
             await asyncio.gather(*takings)
         except asyncio.CancelledError:
@@ -98,19 +99,19 @@ class MessengerWebhooks:
         for shop in self._shops:
             shop.echoes.missed()
 
-    def _verify(self, request: Request) -> None:
-        """Ask every shop's verifiers: one app may serve the Pages of several shops."""
+    def _verify(self, request: Request) -> str:
+        """Ask every shop's verifiers: one app may serve the Pages of several shops. Gives which one vouches for it."""
         refusal: Rejected | None = None
         for shop in self._shops:
             try:
-                shop.hooks.verify(InboundRequest(route=Origin.MESSENGER, headers=request.headers, body=request.body))
+                return shop.hooks.verify(
+                    InboundRequest(route=Origin.MESSENGER, headers=request.headers, body=request.body)
+                )
             except Rejected as rejection:
                 refusal = rejection
-            else:
-                return
         raise refusal or Rejected(403, "no shop is configured")
 
-    async def _take(self, page_id: str, item: Mapping[str, Any], now: datetime) -> None:
+    async def _take(self, page_id: str, item: Mapping[str, Any], now: datetime, verified_by: str) -> None:
         shop = next((s for s in self._shops if not s.page_ids or page_id in s.page_ids), None)
         if shop is None:
             self._log.warning("foreign_page", page_id=page_id)
@@ -123,7 +124,7 @@ class MessengerWebhooks:
         sender = item.get("sender")
         if kind is None or not isinstance(sender, Mapping) or not isinstance(sender.get("id"), str):
             return
-        await shop.inbox.add(_event(kind, item, now))
+        await shop.inbox.add(_arrival(kind, item, now, verified_by))
 
     async def _echo(self, shop: MessengerTarget, message: Mapping[str, Any], now: datetime) -> None:
         """Take in the echo of a message that was sent, at once: it is durable when the store has answered."""
@@ -134,10 +135,16 @@ class MessengerWebhooks:
         if await shop.echoes.arrived(*parts, message_id, now):
             self._log.info("doubt_settled_by_echo", claim=parts[0])
 
-    async def _keep_unreadable(self, body: bytes, now: datetime) -> None:
-        event_id = f"messenger:sha256-{sha256(body).hexdigest()}"
+    async def _keep_unreadable(self, body: bytes, now: datetime, verified_by: str) -> None:
         await self._shops[0].inbox.add(
-            Event(id=event_id, topic="messenger/unreadable", source=Source.WEBHOOK, received_at=now, body=body)
+            Arrival(
+                id=f"messenger:sha256-{sha256(body).hexdigest()}",
+                topic="messenger/unreadable",
+                source=Source.WEBHOOK,
+                received_ms=milliseconds(now),
+                body=body,
+                verified_by=verified_by,
+            )
         )
 
     def _refuse(self, request: Request, rejection: Rejected) -> HTTPResponse:
@@ -165,27 +172,28 @@ def _items(payload: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 yield str(entry.get("id", "")), item
 
 
-def _event(kind: str, item: Mapping[str, Any], now: datetime) -> Event:
+def _arrival(kind: str, item: Mapping[str, Any], now: datetime, verified_by: str) -> Arrival:
     content = item[kind]
     body = json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
     mid = content.get("mid")
     # Repetitions carry the same mid; what has none is the same when its bytes are.
     usable = isinstance(mid, str) and 0 < len(mid) <= _LONGEST_ID and mid.isascii() and mid.isprintable()
     name = mid if usable else f"sha256-{sha256(body).hexdigest()}"
-    return Event(
+    return Arrival(
         id=f"messenger:{kind}:{name}",
         topic=f"messenger/{kind}",
         source=Source.WEBHOOK,
-        received_at=now,
+        received_ms=milliseconds(now),
         triggered_at=_moment(item.get("timestamp")),
         body=body,
+        verified_by=verified_by,
     )
 
 
-def _moment(milliseconds: object) -> datetime | None:
-    if not isinstance(milliseconds, int) or isinstance(milliseconds, bool):
-        return None
+def _moment(timestamp: object) -> str:
+    if not isinstance(timestamp, int) or isinstance(timestamp, bool):
+        return ""
     try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+        return datetime.fromtimestamp(timestamp / 1000, UTC).isoformat()
     except (ValueError, OverflowError, OSError):
-        return None
+        return ""

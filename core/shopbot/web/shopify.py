@@ -1,7 +1,7 @@
 """`POST /webhooks/shopify`: verify, keep, answer. Everything else happens later."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
@@ -10,11 +10,12 @@ from sanic import Request
 from sanic.response import HTTPResponse, text
 
 from shopbot.hooks import Hooks, PluginFailedError
-from shopbot.model.event import Event, Source
+from shopbot.model.event import Arrival, Source
 from shopbot.model.failures import Rejected
 from shopbot.model.request import InboundRequest, Origin
 from shopbot.store.errors import StoreError
 from shopbot.store.inbox import Inbox
+from shopbot.store.milliseconds import milliseconds
 from shopbot.web.accepted import Accepted
 
 COMPLIANCE_TOPICS = frozenset({"customers/data_request", "customers/redact", "shop/redact"})
@@ -23,6 +24,7 @@ https://shopify.dev/docs/apps/build/compliance/privacy-law-compliance"""
 
 _LONGEST_ID = 200
 _LONGEST_TOPIC = 100
+_LONGEST_TIME = 40
 
 
 class WebhookTarget(Protocol):
@@ -73,7 +75,7 @@ class ShopifyWebhooks:
         """
         headers = _Headers.read(request.headers)
         try:
-            shop = self._verified(request, headers)
+            shop, verified_by = self._verified(request, headers)
         except Rejected as rejection:
             return self._refuse(request, headers, rejection)
         except PluginFailedError:
@@ -81,18 +83,18 @@ class ShopifyWebhooks:
         if not headers.topic or not _is_plain(headers.topic, _LONGEST_TOPIC):
             return text("The topic header is missing, too long, or no plain text.", status=400)
         try:
-            await shop.inbox.add(_event(headers, request.body, shop.clock()))
+            await shop.inbox.add(_arrival(headers, request.body, shop.clock(), verified_by))
         except StoreError as error:
             self._log.error("event_not_stored", topic=headers.topic, error=str(error))
             return text("The event could not be stored. Please send it again.", status=503)
         return Accepted()
 
-    def _verified(self, request: Request, headers: _Headers) -> WebhookTarget:
+    def _verified(self, request: Request, headers: _Headers) -> tuple[WebhookTarget, str]:
+        """Give the shop that the webhook is for, and who vouches for it."""
         shop = self._shops.get(headers.shop.lower())
         if shop is None:
             raise Rejected(403, "the shop domain is missing" if not headers.shop else "another shop's domain")
-        shop.hooks.verify(InboundRequest(route=Origin.SHOPIFY, headers=request.headers, body=request.body))
-        return shop
+        return shop, shop.hooks.verify(InboundRequest(Origin.SHOPIFY, request.headers, request.body))
 
     def _refuse(self, request: Request, headers: _Headers, rejection: Rejected) -> HTTPResponse:
         status = 401 if headers.topic in COMPLIANCE_TOPICS else rejection.status
@@ -120,27 +122,18 @@ def _shown(value: str) -> str:
     return "".join(c if c.isprintable() else "\ufffd" for c in value[:_LONGEST_TOPIC])
 
 
-def _event(headers: _Headers, body: bytes, now: datetime) -> Event:
+def _arrival(headers: _Headers, body: bytes, now: datetime, verified_by: str) -> Arrival:
     # Without an id (test tools), the same topic and body is the same arrival.
     webhook_id = headers.webhook_id or "sha256-" + sha256(headers.topic.encode() + b"\n" + body).hexdigest()
     if not _is_plain(webhook_id, _LONGEST_ID):
         webhook_id = "sha256-" + sha256(webhook_id.encode(errors="surrogateescape")).hexdigest()
-    # model_construct: every part is of the right type by now, and this runs for every webhook.
-    return Event.model_construct(
-        id=f"webhook:{webhook_id}",
-        topic=headers.topic,
-        source=Source.WEBHOOK,
-        received_at=now,
-        triggered_at=_moment(headers.triggered_at),
-        body=body,
+    triggered_at = headers.triggered_at
+    return Arrival(
+        f"webhook:{webhook_id}",
+        headers.topic,
+        Source.WEBHOOK,
+        milliseconds(now),
+        body,
+        triggered_at if _is_plain(triggered_at, _LONGEST_TIME) else "",
+        verified_by,
     )
-
-
-def _moment(value: str) -> datetime | None:
-    if not value:
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -15,7 +15,11 @@ if held[1] then
   return {held[1], held[2], held[3], held[4] or '', held[5], held[6]}
 end
 if KEYS[2] ~= KEYS[1] then
-  redis.call('ZADD', KEYS[2], 'NX', ARGV[5], ARGV[1])
+  if redis.call('ZADD', KEYS[2], 'NX', ARGV[5], ARGV[1]) == 1 and redis.call('EXISTS', ARGV[8] .. ARGV[1]) == 0 then
+    -- As in join.lua.
+    redis.call('HSET', ARGV[8] .. ARGV[1], 'status', '')
+    redis.call('PEXPIRE', ARGV[8] .. ARGV[1], ARGV[9])
+  end
   redis.call('PEXPIRE', KEYS[2], ARGV[9])
   local first = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
   while first ~= ARGV[1] do

@@ -21,8 +21,14 @@ end
 redis.call('HSET', KEYS[1], 'state', 'sent', 'message_id', ARGV[2], 'at_ms', ARGV[3])
 if redis.call('ZREM', KEYS[2], claim[3]) + redis.call('ZREM', KEYS[3], claim[3]) > 0 then
   redis.call('XADD', KEYS[4], '*', 'id', claim[3])
-elseif redis.call('EXISTS', ARGV[5] .. claim[3]) == 1 then
+else
   -- Faster than its own worker, which may be about to hold the event: it must not wait for this echo.
-  redis.call('HSET', ARGV[5] .. claim[3], 'echoed', 1)
+  local event = ARGV[5] .. claim[3]
+  local known = redis.call('EXISTS', event)
+  redis.call('HSET', event, 'echoed', 1)
+  if known == 0 then
+    -- In its first attempt, whose end sets another life, or gone.
+    redis.call('PEXPIRE', event, 86400000)
+  end
 end
 return 1

@@ -1,19 +1,28 @@
 -- Ends one attempt at an event: its journal lines are kept and it leaves the worker, all at once.
 -- KEYS: inbox, event hash, journal, retries, dead, held, parked, the order's index (or the event hash again where
 --   there is none).
--- ARGV: group, stream id, event id, disposition (finished, retry, held, parked, dead), now ms, due ms, life in ms of
+-- ARGV: group, entry's id, event id, disposition (finished, retry, held, parked, dead), now ms, due ms, life in ms of
 --   what is finished, attempts so far, status, reason, then the journal lines.
 -- Returns 1, or 0 when another worker has settled the event meanwhile: then nothing is changed.
 if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then
   return 0
 end
+local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
 redis.call('XDEL', KEYS[1], ARGV[2])
+if entry and entry[2][3] == 'head' then
+  -- Its first attempt: what lay in the entry alone lies in its hash from now on; the body only while it may be needed.
+  redis.call('HSET', KEYS[2], 'head', entry[2][4])
+  if ARGV[4] ~= 'finished' then
+    redis.call('HSET', KEYS[2], 'body', entry[2][6])
+  end
+end
+local received = string.match(redis.call('HGET', KEYS[2], 'head') or '', '^.-\n.-\n(%d+)\n') or ARGV[5]
 for i = 11, #ARGV do
   redis.call('RPUSH', KEYS[3], ARGV[i])
 end
 redis.call('HSET', KEYS[2], 'attempts', ARGV[8], 'status', ARGV[9], 'reason', ARGV[10], 'settled_ms', ARGV[5])
 if KEYS[8] ~= KEYS[2] then
-  redis.call('ZADD', KEYS[8], redis.call('HGET', KEYS[2], 'received_ms') or ARGV[5], ARGV[3])
+  redis.call('ZADD', KEYS[8], received, ARGV[3])
   redis.call('PEXPIRE', KEYS[8], ARGV[7])
 end
 if ARGV[4] == 'finished' then
@@ -22,11 +31,10 @@ if ARGV[4] == 'finished' then
   redis.call('PEXPIRE', KEYS[3], ARGV[7])
   return 1
 end
--- An earlier run of the event, once finished, may have given them a time to live.
+-- What was written during its first attempt has a time to live.
 redis.call('PERSIST', KEYS[2])
 -- Whatever it has done to processes, this attempt has come to its end.
 redis.call('HDEL', KEYS[2], 'deaths')
-redis.call('PERSIST', KEYS[3])
 if ARGV[4] == 'retry' then
   redis.call('ZADD', KEYS[4], ARGV[6], ARGV[3])
 elseif ARGV[4] == 'held' and redis.call('HDEL', KEYS[2], 'echoed') == 1 then
@@ -35,7 +43,7 @@ elseif ARGV[4] == 'held' and redis.call('HDEL', KEYS[2], 'echoed') == 1 then
 elseif ARGV[4] == 'held' then
   redis.call('ZADD', KEYS[6], ARGV[6], ARGV[3])
 elseif ARGV[4] == 'parked' then
-  redis.call('ZADD', KEYS[7], redis.call('HGET', KEYS[2], 'received_ms') or ARGV[5], ARGV[3])
+  redis.call('ZADD', KEYS[7], received, ARGV[3])
 else
   redis.call('ZADD', KEYS[5], ARGV[5], ARGV[3])
 end
