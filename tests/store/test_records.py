@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from shopbot.model.event import Source
 from shopbot.model.outcome import Status
 from shopbot.model.reason import Reason
 from shopbot.store.keys import Keys
@@ -24,12 +25,14 @@ async def test_an_event_that_nobody_has_worked_on_has_no_status_yet(kind: str, t
 
         assert await records.event("webhook:1") == EventRecord(
             topic="orders/paid",
+            source=Source.WEBHOOK,
             status="",
             reason="",
             attempts=0,
             duplicates=0,
             received_ms=RECEIVED_MS,
             verified_by="verify[0]:shopify_hmac, secret 1",
+            order_id=None,
             journal=(),
         )
 
@@ -49,12 +52,14 @@ async def test_an_event_shows_its_last_result_its_repetitions_and_its_whole_jour
 
         assert await Records(store.client, KEYS).event("webhook:1") == EventRecord(
             topic="orders/paid",
+            source=Source.WEBHOOK,
             status="deferred",
             reason="MESSAGE_SEND_FAILED",
             attempts=2,
             duplicates=2,
             received_ms=RECEIVED_MS,
             verified_by="verify[0]:shopify_hmac, secret 1",
+            order_id=None,
             journal=lines,
         )
 

@@ -100,7 +100,7 @@ class ShopHost:
         self.clock = clock
         references = References(self._client, keys, shared, ttl_seconds=order_ttl_seconds)
         shoppers = Shoppers(self._client, keys, shared, remember_seconds=order_ttl_seconds)
-        conversations = Conversations(self._client, keys, release_within=settings.window.release)
+        self.conversations = Conversations(self._client, keys, release_within=settings.window.release)
         checkout = CheckoutParts(settings, self.hooks, self._client, shared, pages, clock)
         self.api = checkout.api
         dispatcher = Dispatcher(
@@ -113,7 +113,7 @@ class ShopHost:
                 policy=DoubtPolicy(settings.in_doubt.deadline, settings.in_doubt.resend),
                 clock=clock,
             ),
-            conversations=conversations,
+            conversations=self.conversations,
             references=references,
             clock=clock,
             window=WindowPolicy(settings.window.length, settings.window.margin),
@@ -129,13 +129,13 @@ class ShopHost:
                 references=references,
                 dispatcher=dispatcher,
                 note_checkout=checkout.note,
-                talk=Talk(references, conversations),
+                talk=Talk(references, self.conversations),
                 update_order_reference=UpdateOrderReference(references, shoppers),
                 order_ttl_seconds=order_ttl_seconds,
                 event_ttl_seconds=journal_ttl_seconds,
             ),
             claims=claims,
-            conversations=conversations,
+            conversations=self.conversations,
             backoff=blueprint.backoff,
             clock=clock,
             chance=random.Random(),  # noqa: S311 - spreads retries, guards nothing

@@ -28,6 +28,8 @@ class Attempt:
     news: News = field(default_factory=News)
     """What the event's body says; nothing until it is read."""
     psid: str | None = None
+    shopper: str | None = None
+    """The shopper that any of the rules has found; for those who look the event up later."""
     no_psid: Outcome | None = None
     """Why there is no PSID, once the resolvers were asked in vain."""
     lined_up: bool = False

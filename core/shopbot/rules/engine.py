@@ -98,6 +98,7 @@ class Engine:
         if result is None:
             result = await self._run_steps(attempt, rule)
         attempt.note(rule.name, "", result, milliseconds=(time.monotonic() - started) * 1000)
+        attempt.shopper = attempt.shopper or attempt.psid
         return result
 
     async def _objection(self, attempt: Attempt, rule: Rule) -> Outcome | None:
@@ -171,6 +172,7 @@ class Engine:
             attempts=attempts,
             journal=_news(attempt) if free else attempt.entries,
             order_id=attempt.news.order_id,
+            psid=attempt.shopper or attempt.sender,
             due_at=due_at,
         )
 

@@ -15,6 +15,9 @@ _UNECHOED_REMEMBERED = 5_000
 """Messages without an echo that are remembered: where no echoes come at all, the latest ones say so well enough."""
 
 
+_FIELDS = ("state", "event", "token", "message_id", "at_ms", "claimed_ms", "echo_ms")
+
+
 class ClaimState(StrEnum):
     """Where a claimed send stands."""
 
@@ -85,6 +88,8 @@ class Claim:
     at: datetime
     """When the claim was made or concluded; with LIMITED, when the next message is allowed."""
     claimed_at: datetime
+    echoed_at: datetime | None = None
+    """When the platform's echo of the message arrived; None where it has not, or was not asked for."""
 
 
 class Claims:
@@ -105,10 +110,14 @@ class Claims:
 
     async def look(self, rule: str, subject: str) -> Claim | None:
         """Read a claim without making one; None where nobody has claimed."""
-        fields = await self._client.hmget(
-            self._keys.claim(rule, subject), ["state", "event", "token", "message_id", "at_ms", "claimed_ms"]
-        )
-        return _read(fields) if fields[0] else None
+        return (await self.look_at([(rule, subject)]))[0]
+
+    async def look_at(self, places: Sequence[tuple[str, str]]) -> Sequence[Claim | None]:
+        """Read several claims, each by its rule and subject, in one round trip."""
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for rule, subject in places:
+                pipeline.hmget(self._keys.claim(rule, subject), _FIELDS)
+            return [_read(fields) if fields[0] else None for fields in await pipeline.execute()]
 
     async def join(self, psid: str, event_id: str, received_at: datetime) -> None:
         """Take a place in the shopper's line, by arrival, before anything can hold the message up."""
@@ -175,7 +184,7 @@ class Claims:
 
 
 def _read(fields: Sequence[bytes | str | None]) -> Claim:
-    state, event_id, token, message_id, at_ms, claimed_ms = (_text(field) for field in fields)
+    state, event_id, token, message_id, at_ms, claimed_ms, echo_ms = (_text(field) for field in [*fields, None][:7])
     return Claim(
         state=ClaimState(state),
         event_id=event_id,
@@ -183,6 +192,7 @@ def _read(fields: Sequence[bytes | str | None]) -> Claim:
         message_id=message_id,
         at=datetime.fromtimestamp(int(at_ms) / 1000, UTC),
         claimed_at=datetime.fromtimestamp(int(claimed_ms) / 1000, UTC),
+        echoed_at=datetime.fromtimestamp(int(echo_ms) / 1000, UTC) if echo_ms else None,
     )
 
 

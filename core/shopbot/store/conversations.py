@@ -9,6 +9,7 @@ from shopbot.store.connection import script
 from shopbot.store.keys import Keys
 
 _KEEP_MS = 400 * 86_400_000
+_RECEIPTS_MS = 30 * 86_400_000
 _OPTED_IN_MS = 7 * 86_400_000
 """So long a stop word that comes late is known to be older than the start word."""
 _OUT = b"out "
@@ -24,6 +25,14 @@ class Standing:
     """Whether they asked to get no more messages."""
 
 
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """How far the Page's messages have come, by the platform's own times. None where it has not said."""
+
+    delivered_up_to: datetime | None = None
+    read_up_to: datetime | None = None
+
+
 class Conversations:
     """The conversations of one shop's Page, as far as the Messenger webhook has told of them."""
 
@@ -37,6 +46,7 @@ class Conversations:
         self._release_within = release_within
         self._active = script(client, "active")
         self._opt = script(client, "opt")
+        self._receipt = script(client, "receipt")
 
     async def active(self, psid: str, at: datetime) -> int:
         """Note that a shopper wrote, tapped or came by a link; gives how many messages that waited for it are let go.
@@ -61,6 +71,19 @@ class Conversations:
             last_active=datetime.fromtimestamp(int(active) / 1000, UTC) if active else None,
             opted_out=isinstance(opted, bytes) and opted.startswith(_OUT),
         )
+
+    async def delivered(self, psid: str, up_to: datetime) -> None:
+        """Note that a shopper's phone has received all messages up to a moment."""
+        await self._receipt([self._keys.receipts(psid)], ["delivered_ms", _milliseconds(up_to), _RECEIPTS_MS])
+
+    async def read(self, psid: str, up_to: datetime) -> None:
+        """Note that a shopper has read all messages up to a moment."""
+        await self._receipt([self._keys.receipts(psid)], ["read_ms", _milliseconds(up_to), _RECEIPTS_MS])
+
+    async def receipts(self, psid: str) -> Receipts:
+        """Give how far the Page's messages have come."""
+        found = await self._client.hmget(self._keys.receipts(psid), ["delivered_ms", "read_ms"])
+        return Receipts(*(datetime.fromtimestamp(int(at) / 1000, UTC) if at else None for at in found))
 
     async def wait(self, psid: str, event_id: str, now: datetime) -> None:
         """Let an event that becomes a dead letter now come back when the shopper opens the window."""

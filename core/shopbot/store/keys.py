@@ -98,6 +98,14 @@ class Keys:
         """Name the record that a shopper has talked to the shop's Page."""
         return f"{self.prefix}conversation:{psid}"
 
+    def shopper_events(self, psid: str) -> str:
+        """Name the sorted set of ids of the newest events about a shopper, by arrival in ms."""
+        return f"{self.prefix}shopper_events:{psid}"
+
+    def receipts(self, psid: str) -> str:
+        """Name the hash that says up to when the Page's messages have reached a shopper, and were read."""
+        return f"{self.prefix}receipts:{psid}"
+
     def shopper(self, order_id: int) -> str:
         """Name the trusted PSID of an order, kept so that a retry does not depend on the cart it has cleared."""
         return f"{self.prefix}shopper:{order_id}"

@@ -20,6 +20,8 @@ from shopbot.store.milliseconds import milliseconds
 
 GROUP = "workers"
 
+_MOST_OF_A_SHOPPER = 200
+
 _Entry = tuple[str, Mapping[bytes, bytes]]
 """An entry of the stream: its id, and its fields as `entry` describes them."""
 
@@ -62,6 +64,8 @@ class Settlement:
     journal: Sequence[JournalEntry]
     """The attempt's new lines."""
     order_id: int | None = None
+    psid: str | None = None
+    """The shopper that the event is about, where one is known and trusted."""
     due_at: datetime | None = None
     """With RETRY: when to try again; with HELD: the deadline."""
 
@@ -209,11 +213,13 @@ class Queue:
         """End an attempt; False when another worker has settled the event meanwhile and nothing was changed."""
         keys, event_id = self._keys, delivery.event.id
         event_key = keys.event(event_id)
-        index = event_key if settlement.order_id is None else keys.order_events(settlement.order_id)
+        order_id, psid = settlement.order_id, settlement.psid
         settled = await self._settle(
             [
                 *(keys.inbox, event_key, keys.journal(event_id)),
-                *(keys.retries, keys.dead, keys.held, keys.parked, index),
+                *(keys.retries, keys.dead, keys.held, keys.parked),
+                event_key if order_id is None else keys.order_events(order_id),
+                event_key if psid is None else keys.shopper_events(psid),
             ],
             [
                 GROUP,
@@ -226,6 +232,8 @@ class Queue:
                 settlement.attempts,
                 settlement.status,
                 settlement.reason or "",
+                "" if order_id is None else str(order_id),
+                _MOST_OF_A_SHOPPER,
                 *[entry.model_dump_json(exclude_defaults=True) for entry in settlement.journal],
             ],
         )

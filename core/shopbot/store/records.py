@@ -2,15 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from redis.asyncio import Redis
 
+from shopbot.model.event import Event, Source
 from shopbot.model.outcome import JournalEntry
 from shopbot.store.entry import read_event
 from shopbot.store.journal import read_journal
 from shopbot.store.keys import Keys
 from shopbot.store.milliseconds import milliseconds
+
+_FIELDS = ("head", "status", "reason", "attempts", "duplicates", "order_id")
+_PLACES = ("retries", "held", "parked", "dead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,7 @@ class EventRecord:
     """An event as it stands: its last result and its journal."""
 
     topic: str
+    source: Source
     status: str
     """Empty until the first attempt has ended."""
     reason: str
@@ -27,7 +33,19 @@ class EventRecord:
     received_ms: int
     verified_by: str
     """As `Event.verified_by`."""
+    order_id: int | None
+    """The order that it is about; None for none, and until its first attempt has ended."""
     journal: Sequence[JournalEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where an event waits."""
+
+    place: str
+    """`retries`, `held`, `parked` or `dead`."""
+    until: datetime | None
+    """When it is tried again, or its deadline is; None where no time is set."""
 
 
 class Records:
@@ -40,10 +58,10 @@ class Records:
     async def event(self, event_id: str) -> EventRecord | None:
         """Read an event; None when the store has none of that id (any more)."""
         async with self._client.pipeline(transaction=False) as pipeline:
-            pipeline.hmget(self._keys.event(event_id), ["head", "status", "reason", "attempts", "duplicates"])
+            pipeline.hmget(self._keys.event(event_id), _FIELDS)
             pipeline.lrange(self._keys.journal(event_id), 0, -1)
             pipeline.get(self._keys.seen(event_id))
-            (head, status, reason, attempts, duplicates), lines, entry_id = await pipeline.execute()
+            (head, status, reason, attempts, duplicates, order_id), lines, entry_id = await pipeline.execute()
         if head is None and entry_id is not None:
             # Its first attempt has not ended.
             found: Any = await self._client.xrange(self._keys.inbox, entry_id, entry_id)
@@ -53,16 +71,47 @@ class Records:
         event = read_event(event_id, head, b"")
         return EventRecord(
             topic=event.topic,
+            source=event.source,
             status=(status or b"").decode(),
             reason=(reason or b"").decode(),
             attempts=int(attempts or 0),
             duplicates=int(duplicates or 0),
             received_ms=milliseconds(event.received_at),
             verified_by=event.verified_by,
+            order_id=int(order_id) if order_id else None,
             journal=read_journal(event_id, lines),
         )
 
     async def events_of_order(self, order_id: int) -> Sequence[str]:
         """List the ids of the events about an order, oldest first."""
-        found = await self._client.zrange(self._keys.order_events(order_id), 0, -1)
+        return await self._ids(self._keys.order_events(order_id))
+
+    async def events_of_shopper(self, psid: str) -> Sequence[str]:
+        """List the ids of the newest events about a shopper, oldest first."""
+        return await self._ids(self._keys.shopper_events(psid))
+
+    async def whereabouts(self, event_id: str) -> Whereabouts | None:
+        """Say where an event waits; None where it does not: it has ended, or a worker has it in hand."""
+        keys = self._keys
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for name in _PLACES:
+                pipeline.zscore(getattr(keys, name), event_id)
+            scores = await pipeline.execute()
+        for place, score in zip(_PLACES, scores, strict=True):
+            if score is not None:
+                timed = place in ("retries", "held")
+                return Whereabouts(place, datetime.fromtimestamp(score / 1000, UTC) if timed else None)
+        return None
+
+    async def in_the_inbox(self, count: int) -> Sequence[Event]:
+        """Give the oldest *count* events whose first attempt has not ended."""
+        found: Any = await self._client.xrange(self._keys.inbox, count=count)
+        return [
+            read_event(fields[b"id"].decode(), fields[b"head"], fields[b"body"])
+            for _, fields in found
+            if b"head" in fields
+        ]
+
+    async def _ids(self, key: str) -> Sequence[str]:
+        found = await self._client.zrange(key, 0, -1)
         return [event_id.decode() for event_id in found if isinstance(event_id, bytes)]

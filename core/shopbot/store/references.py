@@ -15,6 +15,7 @@ from shopbot.store.keys import Keys
 
 MOST_INDEXED = 100
 """So many of a shopper's orders, the newest, are found without their ids."""
+_SCANNED = 1_000
 _EARLY_MS = 2 * 86_400_000
 
 
@@ -88,8 +89,11 @@ class References:
             await self._index(reference, psid, unresolved_key if unresolved else None)
         return reference
 
-    async def find(self, psid: str, order_id: int) -> OrderReference | None:
-        """Give a shopper's own order; None for one that is not theirs, and for one that nothing is known of."""
+    async def find(self, psid: str | None, order_id: int) -> OrderReference | None:
+        """Give a shopper's own order; None for one that is not theirs, and for one that nothing is known of.
+
+        psid: None finds one whose shopper is not known.
+        """
         found = await self._client.get(self._shared.order_reference(psid, order_id))
         return _read(found, order_id, psid) if found else None
 
@@ -107,6 +111,30 @@ class References:
             found = await pipeline.execute()
         references = [_read(text, order_id, psid) for order_id, text in zip(order_ids, found, strict=True) if text]
         return references[:count]
+
+    async def id_of_number(self, number: str) -> int | None:
+        """Look for the order that people call *number* (`#1234`); None where there is none.
+
+        There is no index for it: it looks through all references, a thousand at a time. For a person who asks.
+        """
+        batch: list[str] = []
+        async for key in self._client.scan_iter(match=self._shared.order_reference("*", 0)[:-1] + "*", count=_SCANNED):
+            batch.append(key.decode() if isinstance(key, bytes) else key)
+            if len(batch) == _SCANNED and (found := await self._of_number(batch, number)) is not None:
+                return found
+            batch = batch if len(batch) < _SCANNED else []
+        return await self._of_number(batch, number) if batch else None
+
+    async def _of_number(self, names: Sequence[str], number: str) -> int | None:
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for name in names:
+                pipeline.get(name)
+            texts = await pipeline.execute()
+        for name, text in zip(names, texts, strict=True):
+            last = name.rpartition(":")[2]
+            if text and last.isdigit() and _read(text, int(last), None).number == number:
+                return int(last)
+        return None
 
     async def _index(self, reference: OrderReference, psid: str, unresolved_key: str | None) -> None:
         """Enter a reference into its shopper's index; a crash before this leaves the event to be worked on again."""

@@ -18,16 +18,18 @@ from sanic.response import HTTPResponse, empty, text
 from shopbot.hooks import Hooks, PluginFailedError
 from shopbot.model.event import Arrival, Source
 from shopbot.model.failures import Rejected
+from shopbot.model.psid import is_psid
 from shopbot.model.request import InboundRequest, Origin
 from shopbot.store.claims import read_metadata
+from shopbot.store.conversations import Conversations
 from shopbot.store.echoes import Echoes
 from shopbot.store.errors import StoreError
 from shopbot.store.inbox import Inbox
 from shopbot.store.milliseconds import milliseconds
 
 _KINDS = ("message", "postback", "referral", "optin", "reaction")
-"""What a shopper does, in the order of looking: an item has one of these keys. Deliveries, reads and what Meta
-may add later are answered and left."""
+"""What a shopper does, in the order of looking: an item has one of these keys. What Meta may add later is answered and
+left."""
 
 _LONGEST_ID = 200
 
@@ -39,6 +41,7 @@ class MessengerTarget(Protocol):
     hooks: Hooks
     inbox: Inbox
     echoes: Echoes
+    conversations: Conversations
     page_ids: frozenset[str]
     clock: Callable[[], datetime]
 
@@ -120,9 +123,13 @@ class MessengerWebhooks:
         if isinstance(message, Mapping) and message.get("is_echo") is True:
             await self._echo(shop, message, now)
             return
-        kind = next((kind for kind in _KINDS if isinstance(item.get(kind), Mapping)), None)
         sender = item.get("sender")
-        if kind is None or not isinstance(sender, Mapping) or not isinstance(sender.get("id"), str):
+        psid = sender.get("id") if isinstance(sender, Mapping) else None
+        if not isinstance(psid, str):
+            return
+        kind = next((kind for kind in _KINDS if isinstance(item.get(kind), Mapping)), None)
+        if kind is None:
+            await self._receipts(shop, psid, item)
             return
         await shop.inbox.add(_arrival(kind, item, now, verified_by))
 
@@ -134,6 +141,14 @@ class MessengerWebhooks:
             return  # written by a person, or by another app
         if await shop.echoes.arrived(*parts, message_id, now):
             self._log.info("doubt_settled_by_echo", claim=parts[0])
+
+    async def _receipts(self, shop: MessengerTarget, psid: str, item: Mapping[str, Any]) -> None:
+        """Note what the platform says of the Page's own messages: it decides nothing, so it is no event."""
+        for kind, note in (("delivery", shop.conversations.delivered), ("read", shop.conversations.read)):
+            content = item.get(kind)
+            up_to = _moment(content.get("watermark")) if isinstance(content, Mapping) else None
+            if up_to is not None and is_psid(psid):
+                await note(psid, up_to)
 
     async def _keep_unreadable(self, body: bytes, now: datetime, verified_by: str) -> None:
         await self._shops[0].inbox.add(
@@ -179,21 +194,22 @@ def _arrival(kind: str, item: Mapping[str, Any], now: datetime, verified_by: str
     # Repetitions carry the same mid; what has none is the same when its bytes are.
     usable = isinstance(mid, str) and 0 < len(mid) <= _LONGEST_ID and mid.isascii() and mid.isprintable()
     name = mid if usable else f"sha256-{sha256(body).hexdigest()}"
+    triggered_at = _moment(item.get("timestamp"))
     return Arrival(
         id=f"messenger:{kind}:{name}",
         topic=f"messenger/{kind}",
         source=Source.WEBHOOK,
         received_ms=milliseconds(now),
-        triggered_at=_moment(item.get("timestamp")),
+        triggered_at=triggered_at.isoformat() if triggered_at else "",
         body=body,
         verified_by=verified_by,
     )
 
 
-def _moment(timestamp: object) -> str:
+def _moment(timestamp: object) -> datetime | None:
     if not isinstance(timestamp, int) or isinstance(timestamp, bool):
-        return ""
+        return None
     try:
-        return datetime.fromtimestamp(timestamp / 1000, UTC).isoformat()
+        return datetime.fromtimestamp(timestamp / 1000, UTC)
     except (ValueError, OverflowError, OSError):
-        return ""
+        return None
