@@ -1,0 +1,10 @@
+"""Texts from outside, made safe to show on a terminal."""
+
+_INVISIBLE = frozenset("\n\u200c\u200d\u200e\u200f\u061c\u2066\u2067\u2068\u2069")
+"""Joiners, direction marks and isolates, which end with their line. Overrides (U+202D, U+202E) are not among them: they
+show a text backwards."""
+
+
+def printable(text: str) -> str:
+    """Show control characters as U+FFFD: a customer's name must not steer the terminal."""
+    return "".join(c if c.isprintable() or c in _INVISIBLE else "\N{REPLACEMENT CHARACTER}" for c in text)
