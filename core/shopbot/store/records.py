@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -53,6 +54,12 @@ class Records:
             received_ms=int(received_ms or 0),
             journal=read_journal(event_id, lines),
         )
+
+    async def body(self, event_id: str) -> tuple[str, bytes] | None:
+        """Give the topic and the body of an event that is not finished; None where its body is gone."""
+        found: Any = await self._client.hmget(self._keys.event(event_id), ["topic", "body"])
+        topic, body = found
+        return None if topic is None or body is None else (topic.decode(), body)
 
     async def events_of_order(self, order_id: int) -> Sequence[str]:
         """List the ids of the events about an order, oldest first."""

@@ -4,18 +4,20 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from redis.asyncio import Redis
 
 from shopbot.model.order import Order
 from shopbot.model.order_reference import OrderReference
-from shopbot.model.shared_keys import SharedKeys
+from shopbot.model.shared_keys import UNRESOLVED, SharedKeys
 from shopbot.store.connection import script
 from shopbot.store.keys import Keys
 
 MOST_INDEXED = 100
 """So many of a shopper's orders, the newest, are found without their ids."""
 _EARLY_MS = 2 * 86_400_000
+_SCANNED_AT_ONCE = 500
 
 
 class References:
@@ -88,10 +90,31 @@ class References:
             await self._index(reference, psid, unresolved_key if unresolved else None)
         return reference
 
-    async def find(self, psid: str, order_id: int) -> OrderReference | None:
-        """Give a shopper's own order; None for one that is not theirs, and for one that nothing is known of."""
+    async def find(self, psid: str | None, order_id: int) -> OrderReference | None:
+        """Give a shopper's own order; None for one that is not theirs, and for one that nothing is known of.
+
+        psid: None finds an order that is kept as unresolved.
+        """
         found = await self._client.get(self._shared.order_reference(psid, order_id))
         return _read(found, order_id, psid) if found else None
+
+    async def called(self, name: str) -> Sequence[OrderReference]:
+        """Give the orders that people call *name*, with `#` or without.
+
+        Looks through all references, which takes as long as there are many: for people who ask, never for an event.
+        """
+        wanted, cursor = _plain(name), 0
+        found: dict[bytes, OrderReference] = {}  # a scan may give a key twice
+        while True:
+            page: Any = await self._client.scan(cursor, match=self._shared.order_references, count=_SCANNED_AT_ONCE)
+            cursor, keys = page
+            for key, text in zip(keys, await asyncio.gather(*map(self._client.get, keys)), strict=True):
+                _, psid, order_id = key.decode().rsplit(":", 2)
+                reference = _read(text, int(order_id), None if psid == UNRESOLVED else psid)
+                if _plain(reference.number) == wanted:
+                    found[key] = reference
+            if cursor == 0:
+                return list(found.values())
 
     async def newest(self, psid: str, count: int) -> Sequence[OrderReference]:
         """Give a shopper's last *count* orders, the newest first; takes as long however many there are in the store."""
@@ -124,3 +147,7 @@ class References:
 
 def _read(text: bytes | str | None, order_id: int, psid: str | None) -> OrderReference:
     return OrderReference.from_json(text, order_id, psid) if text else OrderReference.of(order_id, psid)
+
+
+def _plain(name: str) -> str:
+    return name.strip().removeprefix("#").casefold()
