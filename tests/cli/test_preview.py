@@ -16,6 +16,7 @@ from support.attacked_shop import config, message
 from support.command_line import Ended, shopbot
 from support.conversation import CONFIG as CONVERSATION
 from support.conversation import fulfillment, refund
+from support.documents import ROOT
 from support.orders import drop_in
 
 VARIABLES = {
@@ -80,11 +81,11 @@ order_confirmation  de  sample everyday
   │ Bestellung verfolgen: Schreib „Wo ist meine Bestellung?“     │
   │                                                              │
   │ [ Where's my order? ]                                        │
-  ╰───────────────────────────── UPDATE · messaging window open ─╯
+  ╰─────────────────────────────────────── UPDATE · window open ─╯
   ╭─ Acme ───────────────────────────────────────────────────────╮
   │ Deine Bestellung #1234 ist bestätigt und kommt               │
   │ voraussichtlich am 10.02.2026 an.                            │
-  ╰────────────────────────── UTILITY · messaging window closed ─╯
+  ╰──────────────────────────────────── UTILITY · window closed ─╯
 
 """,
     "ar": """\
@@ -99,11 +100,11 @@ order_confirmation  ar  sample everyday
   │                                 لتتبّع طلبك: اكتب «أين طلبي؟» │
   │                                                              │
   │                                        [ Where's my order? ] │
-  ╰───────────────────────────── UPDATE · messaging window open ─╯
+  ╰─────────────────────────────────────── UPDATE · window open ─╯
   ╭─ Acme ───────────────────────────────────────────────────────╮
   │ Your order #1234 is confirmed and arrives on Feb 10, 2026,   │
   │ as promised.                                                 │
-  ╰────────────────────────── UTILITY · messaging window closed ─╯
+  ╰──────────────────────────────────── UTILITY · window closed ─╯
 
 """,
 }
@@ -115,6 +116,10 @@ def test_the_card_shows_what_a_shopper_reads_and_where_it_is_from(tmp_path: Path
 
     assert (ended.exit_code, ended.errors) == (0, "")
     assert ended.output == CARDS[locale]
+
+
+def test_the_manual_shows_the_card_as_it_is() -> None:
+    assert f"```text\n{CARDS['de'].rstrip()}\n```" in (ROOT / "docs" / "preview.md").read_text(encoding="utf-8")
 
 
 def test_alone_it_shows_every_message_once_in_the_shops_language(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_every_message_is_there_with_its_bubbles_and_quick_replies(tmp_path: Pat
     assert second == "Your order #1234 is confirmed and arrives on Feb 10, 2026, as promised."
     assert texts(shown.all("ul", "replies"))[0] == "Where's my order?"
     assert "96 of 1999 characters" in shown.text
-    assert texts(shown.all("div", "silence"))[0].startswith("not sent · messaging window closed")
+    assert texts(shown.all("div", "silence"))[0].startswith("not sent · window closed")
     assert '"messaging_type": "UPDATE"' in shown.all("pre")[0].text
 
 

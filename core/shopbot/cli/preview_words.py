@@ -10,10 +10,10 @@ from shopbot.model.message import Delivery
 from shopbot.model.printable import printable
 
 _WINDOWS = {
-    Window.OPEN: "messaging window open",
-    Window.CLOSED: "messaging window closed",
-    Window.UNKNOWN: "messaging window not known",
-    Window.UNKNOWABLE: "messaging window not known",
+    Window.OPEN: "window open",
+    Window.CLOSED: "window closed",
+    Window.UNKNOWN: "window not known",
+    Window.UNKNOWABLE: "window not known",
 }
 
 

@@ -108,7 +108,11 @@ class References:
         while True:
             page: Any = await self._client.scan(cursor, match=self._shared.order_references, count=_SCANNED_AT_ONCE)
             cursor, keys = page
-            for key, text in zip(keys, await asyncio.gather(*map(self._client.get, keys)), strict=True):
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for key in keys:
+                    pipeline.get(key)
+                texts = await pipeline.execute()
+            for key, text in zip(keys, texts, strict=True):
                 _, psid, order_id = key.decode().rsplit(":", 2)
                 reference = _read(text, int(order_id), None if psid == UNRESOLVED else psid)
                 if _plain(reference.number) == wanted:
