@@ -156,6 +156,7 @@ def test_a_text_of_ones_own_is_told_from_one_that_comes_with_shopbot(tmp_path: P
     )
 
     german, english = listed(tmp_path, "--locale", "de", "--locale", "en")
+    card = preview(tmp_path, "--locale", "de")
     inline = listed(tmp_path, text=config(messages=message(text="Thanks for {{ order.name }}!")))
 
     assert (german["file"], german["bundled"], german["text"]) == (
@@ -164,6 +165,8 @@ def test_a_text_of_ones_own_is_told_from_one_that_comes_with_shopbot(tmp_path: P
         "Danke für #1234!",
     )
     assert (english["file"], english["bundled"]) == ("order_confirmation.en.txt.j2", True)
+    assert german["path"] == str(Path("templates", "order_confirmation.de.txt.j2"))
+    assert f"  {german['path']}, 16 of 1999 characters\n" in card.output
     assert (inline[0]["file"], inline[0]["text"]) == (None, "Thanks for #1234!")
     assert "words in the configuration" in preview(tmp_path).output
 

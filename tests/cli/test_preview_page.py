@@ -222,11 +222,11 @@ def test_a_message_that_cannot_be_rendered_stands_there_with_the_reason(tmp_path
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a browser that is a shell script")
 def test_the_page_is_opened_in_the_browser(tmp_path: Path) -> None:
-    (tmp_path / "shopbot.yaml").write_text(CONVERSATION, encoding="utf-8")
+    (tmp_path / "shopbot.yaml").write_text(config(), encoding="utf-8")
     browser = tmp_path / "browser"
     browser.write_text('#!/bin/sh\nprintf %s "$1" > "$0.opened"\n', encoding="utf-8")
     browser.chmod(0o755)
-    command = [sys.executable, "-m", "shopbot", "preview", "opted_out", "--html", "a page.html", "--open"]
+    command = [sys.executable, "-m", "shopbot", "preview", "--html", "a page.html", "--open"]
     done = subprocess.run(  # noqa: S603 - our own module, our own arguments
         command,
         cwd=tmp_path,

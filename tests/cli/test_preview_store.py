@@ -125,9 +125,28 @@ class TestAnOrderOfTheStore:
 
         assert found["order"] == again["order"] == "#1001"
 
+    async def test_what_is_not_kept_of_it_keeps_no_rule_from_sending(self, tmp_path: Path) -> None:
+        """The store does not know by which channel an order came; that it is no order of the web nobody can say."""
+        text = CONFIG.replace("test: false}", "test: false, source_name: web}")
+        async with shop_under_test(tmp_path, config=text) as shop:
+            await shop.finished(await shop.post("orders/paid", paid_order(psid=PSID, number=1001)))
+            (found,) = await listed(tmp_path, "--order", "#1001")
+
+        assert found["would_not_send"] is None
+
+    @pytest.mark.parametrize("named", ["#1001", "9" * 5000])
+    async def test_where_there_is_no_store_none_is_made(self, tmp_path: Path, named: str) -> None:
+        (tmp_path / "shopbot.yaml").write_text(CONFIG, encoding="utf-8")
+        shown = await preview(tmp_path, "--order", named)
+
+        assert (shown.exit_code, shown.output) == (1, "")
+        assert "there is no store yet in data" in shown.errors
+        assert not (tmp_path / "data").exists()
+
     async def test_one_that_is_not_there_is_told(self, tmp_path: Path) -> None:
         async with shop_under_test(tmp_path):
             shown = await preview(tmp_path, "--order", "#9999")
+            assert "no order '9" in (await preview(tmp_path, "--order", "9" * 5000)).errors
 
         assert (shown.exit_code, shown.output) == (1, "")
         assert "no order '#9999' in the store of acme.myshopify.com, by number or by id" in shown.errors

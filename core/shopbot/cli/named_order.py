@@ -1,6 +1,7 @@
 """The order that `--order` names: in a file, on standard input, or in the store of a shop."""
 
 import asyncio
+import re
 import sys
 from dataclasses import replace
 from datetime import datetime
@@ -10,7 +11,7 @@ import typer
 from redis.asyncio import Redis
 
 from shopbot.cli.store_access import client_of, store_url
-from shopbot.config.problem import suggest
+from shopbot.config.problem import quote, suggest
 from shopbot.host.blueprint import Blueprint
 from shopbot.host.given_order import BODY_TOPICS, GivenOrder, NotAnOrderError
 from shopbot.host.preview import SAMPLE_PSID
@@ -25,6 +26,9 @@ from shopbot.store.references import References
 from shopbot.store.shoppers import Shoppers
 
 _SEARCH_TIME_LIMIT_SECONDS = 60.0
+_ID = re.compile(r"[0-9]{1,20}")
+_SHORTEST_PSID = 10
+"""Real ones have 15 digits and more; a shorter number in a test may be anything else in the order, too."""
 
 
 class OrderNotFoundError(Exception):
@@ -46,14 +50,23 @@ def named_order(blueprint: Blueprint, wanted: str, topic: str | None, now: datet
         hint = suggest(topic, BODY_TOPICS) or f"; known: {', '.join(sorted(BODY_TOPICS))}"
         raise typer.BadParameter(f"no topic of an order, a parcel or a refund{hint}", param_hint="--topic")
     path = Path(wanted)
-    if wanted == "-" or path.is_file():
+    if wanted == "-" or _is_file(path):
         return _read(blueprint, path if wanted != "-" else None, topic, now)
     if path.suffix == ".json" or len(path.parts) > 1:
-        raise typer.BadParameter(f"there is no file '{wanted}'", param_hint="--order")
+        raise typer.BadParameter(f"there is no file {quote(wanted)}", param_hint="--order")
     if topic is not None:
         raise typer.BadParameter("goes with a file, or with standard input", param_hint="--topic")
+    if blueprint.settings.store.embedded and not blueprint.data_dir.exists():
+        raise OrderNotFoundError(f"no order {quote(wanted)}: there is no store yet in {blueprint.data_dir}")
     with store_url(blueprint) as url:
         return asyncio.run(_search(blueprint, url, wanted, now))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long for one
+        return False
 
 
 def _read(blueprint: Blueprint, path: Path | None, topic: str | None, now: datetime) -> GivenOrder:
@@ -100,7 +113,7 @@ class _KeptOrders:
 
     async def given(self, wanted: str, now: datetime) -> GivenOrder:
         """Find an order by its id or its number, and give all that is kept of it; its shopper becomes a made-up one."""
-        reference = await self._by_id(int(wanted)) if wanted.isascii() and wanted.isdigit() else None
+        reference = await self._by_id(int(wanted)) if _ID.fullmatch(wanted) else None
         reference = reference or await self._by_name(wanted)
         shopper = f", of the shopper {mask(reference.psid)}" if reference.psid else ""
         origin = f"the store{shopper}"
@@ -108,9 +121,7 @@ class _KeptOrders:
         for event_id in reversed(await self._records.events_of_order(reference.order_id)):
             found = await self._records.body(event_id)
             if found is not None and found[0] in ORDER_TOPICS:
-                topic, body = found
-                if reference.psid:
-                    body = body.replace(reference.psid.encode(), SAMPLE_PSID.encode())
+                topic, body = found[0], _anonymous(found[1], reference.psid)
                 given = GivenOrder.read(body, origin=origin, received_at=now, topic=topic)
                 return replace(given, reference=nameless.with_order(given.order)) if given.order else given
         return GivenOrder.kept(nameless, origin=origin, received_at=now)
@@ -123,10 +134,17 @@ class _KeptOrders:
         found = await self._references.called(name)
         if not found:
             raise OrderNotFoundError(
-                f"no order '{name}' in the store of {self._domain}, by number or by id, and no file of that name;"
+                f"no order {quote(name)} in the store of {self._domain}, by number or by id, and no file of that name;"
                 " orders are kept for `ttl.order_reference`"
             )
         if len(found) > 1:
             ids = ", ".join(str(reference.order_id) for reference in found)
-            raise OrderNotFoundError(f"several orders are called '{name}': give the id of one, {ids}")
+            raise OrderNotFoundError(f"several orders are called {quote(name)}: give the id of one, {ids}")
         return found[0]
+
+
+def _anonymous(body: bytes, psid: str | None) -> bytes:
+    """Put the made-up shopper in the place of the order's, whose id cart attributes carry."""
+    if psid is None or len(psid) < _SHORTEST_PSID:
+        return body
+    return re.sub(rb"(?<![0-9])%b(?![0-9])" % psid.encode(), SAMPLE_PSID.encode(), body)

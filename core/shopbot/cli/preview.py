@@ -31,11 +31,12 @@ from shopbot.model.printable import printable
 from shopbot.store.errors import StoreError
 
 
-def _languages(tags: list[str] | None) -> list[str] | None:
-    for tag in tags or ():
-        if not locale_chain(tag, None):
+def _languages(tags: list[str] | None) -> list[str]:
+    chains = {tag: locale_chain(tag, None) for tag in tags or ()}
+    for tag, chain in chains.items():
+        if not chain:
             raise typer.BadParameter(f"'{tag}' is no language: write de or pt-BR")
-    return tags
+    return [chain[0] for chain in chains.values()]
 
 
 class WindowOption(StrEnum):
@@ -95,7 +96,7 @@ def preview(
     Says which file the words are from, how long they are, which rule sends them, and for a real order whether it would.
     Secrets need not be set. Exits with 1 where a message cannot be rendered, is too long, or would be refused.
 
-    Example: shopbot preview order_confirmation --all-locales --html preview.html
+    Example: shopbot preview order_confirmation --locale de --html page.html
     """
     if open_page and html is None:
         raise typer.BadParameter("goes with --html", param_hint="--open")
@@ -170,5 +171,5 @@ def _write(path: Path, page: str, *, open_page: bool) -> None:
     except OSError as error:
         raise typer.BadParameter(f"{path}: {error.strerror}", param_hint="--html") from error
     typer.echo(f"wrote {path}", err=True)
-    if open_page:
-        webbrowser.open(path.resolve().as_uri())
+    if open_page and not webbrowser.open(path.resolve().as_uri()):
+        typer.echo("there is no browser to open it with", err=True)

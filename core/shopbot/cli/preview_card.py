@@ -6,18 +6,17 @@ from rich.panel import Panel
 from rich.text import Text
 
 from shopbot.cli.preview_words import (
+    about,
     direction,
     heading,
     sending_warnings,
     sent_by,
     source,
-    subject,
     warnings,
     words,
 )
 from shopbot.host.preview import Preview, Sending
 from shopbot.messages.text import MESSENGER_LIMIT
-from shopbot.model.message import Delivery
 from shopbot.model.printable import printable
 
 _WIDEST = 64
@@ -26,7 +25,7 @@ _INDENT = 2
 
 def print_preview(console: Console, preview: Preview, shop_name: str) -> None:
     """Print what the shopper would read, with what is to be known of it."""
-    title = Text.assemble((preview.message, "bold cyan"), f"  {printable(preview.asked)}  ", (subject(preview), "dim"))
+    title = Text.assemble((preview.message, "bold cyan"), f"  {printable(preview.asked)}  ", (about(preview), "dim"))
     length = f", {preview.characters} of {MESSENGER_LIMIT} characters" if preview.rendered else ""
     told = (*warnings(preview), *(line for sending in preview.sendings for line in sending_warnings(preview, sending)))
     console.print(title)
@@ -34,19 +33,19 @@ def print_preview(console: Console, preview: Preview, shop_name: str) -> None:
         Text(sent_by(preview), style="dim"),
         Text(f"{source(preview)}{length}", style="dim"),
         *(Text(f"! {warning}", style="yellow") for warning in told),
-        *(_card(preview, sending, shop_name, console.width - _INDENT) for sending in preview.sendings),
+        *(_card(sending, shop_name, console.width - _INDENT) for sending in preview.sendings),
     ):
         console.print(Padding(part, (0, 0, 0, _INDENT), expand=False))
     console.print()
 
 
-def _card(preview: Preview, sending: Sending, shop_name: str, width: int) -> RenderableType:
+def _card(sending: Sending, shop_name: str, width: int) -> RenderableType:
     if sending.delivery is None:
         return Text(f"{heading(sending)}: {sending.why}", style="dim")
     justify: JustifyMethod = "right" if direction(sending.locale) == "rtl" else "left"
-    content: list[RenderableType] = [Text(words(preview, sending), justify=justify)]
-    if preview.rendered and preview.rendered.quick_replies and sending.delivery is not Delivery.UTILITY:
-        titles = (f"[ {printable(reply.title)} ]" for reply in preview.rendered.quick_replies)
+    content: list[RenderableType] = [Text(words(sending), justify=justify)]
+    if sending.quick_replies:
+        titles = (f"[ {printable(reply.title)} ]" for reply in sending.quick_replies)
         content += [Text(), Text("  ".join(titles), style="bold", justify=justify)]
     return Panel(
         Group(*content),

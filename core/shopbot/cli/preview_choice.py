@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shopbot.host.given_order import GivenOrder, NotAboutError
-from shopbot.host.preview import Preview, Previewer, Topic
+from shopbot.host.preview import Preview, Previewer, Subject
 from shopbot.messages.mode import Window
 
 
@@ -26,18 +26,18 @@ class Choice:
         left_out: dict[str, str] = {}
         for message in messages:
             try:
-                topics = self._topics(previewer, message)
+                subjects = self._subjects(previewer, message)
             except NotAboutError as error:
                 left_out[message] = str(error)
                 continue
             made += [
-                previewer.preview(message, topic, language=language, windows=self.windows)
+                previewer.preview(message, subject, language=language, windows=self.windows)
                 for language in self._languages(previewer, message)
-                for topic in topics
+                for subject in subjects
             ]
         return made, left_out
 
-    def _topics(self, previewer: Previewer, message: str) -> Sequence[Topic]:
+    def _subjects(self, previewer: Previewer, message: str) -> Sequence[Subject]:
         if self.order is not None:
             return [previewer.about_order(message, self.order)]
         samples = previewer.samples(message)

@@ -8,20 +8,21 @@ from shopbot.messages.text import MESSENGER_LIMIT
 
 def preview_json(preview: Preview) -> Mapping[str, object]:
     """Give all that is known of a preview."""
-    rendered, topic = preview.rendered, preview.topic
-    rule = topic.occasion.rule
+    rendered, subject = preview.rendered, preview.subject
+    rule = subject.occasion.rule
     return {
         "message": preview.message,
-        "sample": topic.sample,
-        "order": topic.order,
+        "sample": subject.sample,
+        "order": subject.order,
         "rule": rule.name if rule else None,
         "topics": sorted(rule.topics) if rule else [],
-        "would_not_send": {"reason": topic.objection.reason, "detail": topic.objection.detail}
-        if topic.objection
+        "would_not_send": {"reason": subject.objection.reason, "detail": subject.objection.detail}
+        if subject.objection
         else None,
         "asked_locale": preview.asked,
         "locale": preview.locale,
         "file": preview.file,
+        "path": str(preview.path) if preview.path else None,
         "bundled": preview.bundled,
         "error": preview.error or None,
         "text": rendered.text if rendered else None,

@@ -16,12 +16,12 @@ from importlib import resources
 from jinja2 import Environment, StrictUndefined
 
 from shopbot.cli.preview_words import (
+    about,
     direction,
     heading,
     sending_warnings,
     sent_by,
     source,
-    subject,
     template_of,
     warnings,
     words,
@@ -58,12 +58,12 @@ class _Phone:
         return printable(self.preview.asked)
 
     @property
-    def subject(self) -> str:
-        return subject(self.preview)
+    def about(self) -> str:
+        return about(self.preview)
 
     @property
     def source(self) -> str:
-        return printable(template_of(self.preview, self.sending)) or source(self.preview)
+        return template_of(self.sending) or source(self.preview)
 
     @property
     def locale(self) -> str:
@@ -75,13 +75,13 @@ class _Phone:
 
     @property
     def time(self) -> str:
-        moment = self.preview.topic.about.event.received_at
+        moment = self.preview.subject.about.event.received_at
         return Formatting(babel_locale(self.sending.locale), self.shop.timezone).datetime(moment, "EEE HH:mm")
 
     @property
     def parts(self) -> Sequence[tuple[str, bool]]:
         """Give the text in parts, each with whether it is a link."""
-        parts = _LINK.split(words(self.preview, self.sending))
+        parts = _LINK.split(words(self.sending))
         return [(part, number % 2 == 1) for number, part in enumerate(parts) if part]
 
     @property
@@ -91,13 +91,12 @@ class _Phone:
 
     @property
     def is_text(self) -> bool:
-        """Whether it is the message's own text that goes out, with its quick replies."""
-        return self.sending.delivery is not None and not template_of(self.preview, self.sending)
+        """Whether it is the message's own text that goes out."""
+        return self.sending.delivery is not None and self.sending.template is None
 
     @property
     def quick_replies(self) -> Sequence[str]:
-        rendered = self.preview.rendered
-        return [printable(reply.title) for reply in rendered.quick_replies] if rendered and self.is_text else []
+        return [printable(reply.title) for reply in self.sending.quick_replies]
 
     @property
     def warnings(self) -> Sequence[str]:
@@ -135,10 +134,10 @@ def _messages(previews: Sequence[Preview], shop: Shop) -> Iterator[dict[str, obj
         several = list(group)
         yield {
             "name": name,
-            "sent_by": sent_by(several[0]),
+            "sent_by": "; ".join(dict.fromkeys(sent_by(one) for one in several)),
             "phones": [_Phone(one, sending, shop) for one in several for sending in one.sendings],
             "failures": [
-                f"{printable(one.asked)} · {subject(one)}: {warning}"
+                f"{printable(one.asked)} · {about(one)}: {warning}"
                 for one in several
                 if not one.sendings
                 for warning in warnings(one)

@@ -6,7 +6,6 @@ from shopbot.host.preview import Preview, Sending
 from shopbot.messages.locales import babel_locale
 from shopbot.messages.mode import Window
 from shopbot.messages.text import MESSENGER_LIMIT
-from shopbot.model.message import Delivery
 from shopbot.model.printable import printable
 
 _WINDOWS = {
@@ -17,14 +16,14 @@ _WINDOWS = {
 }
 
 
-def subject(preview: Preview) -> str:
+def about(preview: Preview) -> str:
     """Say what it is about."""
-    return printable(preview.topic.order or f"sample {preview.topic.sample}")
+    return printable(preview.subject.order or f"sample {preview.subject.sample}")
 
 
 def sent_by(preview: Preview) -> str:
     """Say which rule sends it, and on what."""
-    rule = preview.topic.occasion.rule
+    rule = preview.subject.occasion.rule
     return f"rule {rule.name} on {', '.join(sorted(rule.topics))}" if rule else "no rule sends it"
 
 
@@ -32,7 +31,7 @@ def source(preview: Preview) -> str:
     """Say where the words of its text are."""
     if preview.file is None:
         return "words in the configuration"
-    return f"{preview.file}, which comes with shopbot" if preview.bundled else preview.file
+    return f"{preview.file}, which comes with shopbot" if preview.bundled else printable(str(preview.path))
 
 
 def heading(sending: Sending) -> str:
@@ -40,27 +39,18 @@ def heading(sending: Sending) -> str:
     return f"{sending.delivery or 'not sent'} · {_WINDOWS[sending.window]}"
 
 
-def words(preview: Preview, sending: Sending) -> str:
-    """Say what the shopper reads: of a template whose words Meta alone has, its name and its values."""
-    if sending.words:
-        return printable(sending.words)
-    template = template_of(preview, sending)
-    values = (f"{{{{{number}}}}} {value}" for number, value in enumerate(template_values(preview), start=1))
-    return printable("\n".join([template, *values]))
-
-
-def template_of(preview: Preview, sending: Sending) -> str:
+def template_of(sending: Sending) -> str:
     """Name the utility template that goes out; empty where a text does."""
-    template = preview.rendered.template if preview.rendered else None
-    if sending.delivery is not Delivery.UTILITY or template is None:
-        return ""
-    return f"utility template {template.name} ({template.language})"
+    template = sending.template
+    return printable(f"utility template {template.name} ({template.language})") if template else ""
 
 
-def template_values(preview: Preview) -> tuple[str, ...]:
-    """Give the values of the utility template's placeholders."""
-    template = preview.rendered.template if preview.rendered else None
-    return template.parameters if template else ()
+def words(sending: Sending) -> str:
+    """Say what the shopper reads: of a template whose words Meta alone has, its name and its values."""
+    if sending.words or sending.template is None:
+        return printable(sending.words)
+    values = (f"{{{{{number}}}}} {value}" for number, value in enumerate(sending.template.parameters, start=1))
+    return printable("\n".join([template_of(sending), *values]))
 
 
 def direction(locale: str) -> str:
@@ -72,10 +62,10 @@ def warnings(preview: Preview) -> Iterator[str]:
     """Say what is wrong with the message, or other than one may think, however it goes out."""
     if preview.error:
         yield printable(preview.error)
-    objection = preview.topic.objection
+    objection = preview.subject.objection
     if objection is not None:
         detail = f", {objection.detail}" if objection.detail else ""
-        yield printable(f"would not be sent for {preview.topic.order}: {objection.reason}{detail}")
+        yield printable(f"would not be sent for {preview.subject.order}: {objection.reason}{detail}")
     if preview.cut:
         yield f"the text is cut: Messenger takes {MESSENGER_LIMIT} characters"
 

@@ -13,6 +13,7 @@ from shopbot.model.order import Order
 from shopbot.model.order_reference import OrderReference
 from shopbot.model.outcome import Outcome
 from shopbot.model.payload import read_mappings
+from shopbot.model.reason import Reason
 from shopbot.model.refund import Refund
 from shopbot.plugin import Shop
 from shopbot.rules.attempt import Attempt
@@ -28,6 +29,8 @@ _NOT_KEPT = (
     "of an order that is worked off the store keeps number, dates, states, parcels and refunds; buyer, lines and total"
     " are missing here: to see them, give the order as a file"
 )
+_OF_WHAT_IS_KEPT = (Reason.NOT_PAID, Reason.CANCELLED)
+"""Objections that need no more of an order than the store keeps."""
 _BELONGS_ELSEWHERE = frozenset({"order_id", "fulfillment_id"})
 """Keys that parcels and refunds have, and orders have not."""
 
@@ -135,7 +138,10 @@ class GivenOrder:
             order_id=self.reference.order_id,
             order_name=self.name,
         )
-        return objection(rule, Attempt(about.event, number=1, earlier=(), clock=lambda: self.received_at, news=news))
+        attempt = Attempt(about.event, number=1, earlier=(), clock=lambda: self.received_at, news=news)
+        found = objection(rule, attempt)
+        # What is not known of an order speaks neither for nor against it.
+        return None if self.gaps and found and found.reason not in _OF_WHAT_IS_KEPT else found
 
     def _of_topic(self, topic: str, rule: Rule) -> Iterator[About]:
         event = self._event(topic)

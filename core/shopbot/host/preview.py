@@ -17,7 +17,7 @@ from shopbot.messages.renderer import Renderer, language_of
 from shopbot.messages.sandbox import TemplateError
 from shopbot.messages.text import MESSENGER_LIMIT, fit, length
 from shopbot.model.failures import Refused
-from shopbot.model.message import Delivery, MessagePreview, OutboundMessage
+from shopbot.model.message import Delivery, MessagePreview, OutboundMessage, QuickReply, UtilityTemplate
 from shopbot.model.outcome import Outcome
 from shopbot.model.request import Origin
 from shopbot.model.template import TemplateDefinition
@@ -30,7 +30,7 @@ _TOKEN = "made-up-for-a-preview"  # noqa: S105 - stands where a claim's token wi
 
 
 @dataclass(frozen=True, slots=True)
-class Topic:
+class Subject:
     """What a preview is about, and who would send it."""
 
     about: About
@@ -57,6 +57,9 @@ class Sending:
     """Whether there are no words in the language that was asked for, so that those in another one are taken."""
     words: str = ""
     """What the shopper reads; empty where nothing goes out, or where Meta alone has the template's words."""
+    template: UtilityTemplate | None = None
+    """The utility template that goes out; None where a text does."""
+    quick_replies: Sequence[QuickReply] = ()
     sender: str = ""
     """The sender's place in shopbot.yaml; empty where none takes the message."""
     call: MessagePreview | None = None
@@ -71,7 +74,7 @@ class Preview:
     """One message about one thing in one language."""
 
     message: str
-    topic: Topic
+    subject: Subject
     asked: str
     """The shopper's language, as it was asked for."""
     locale: str
@@ -79,6 +82,7 @@ class Preview:
     file: str | None = None
     """The template file's name; None for a text that stands in shopbot.yaml."""
     path: Path | None = None
+    """Where that is; None as above."""
     bundled: bool = False
     """Whether the file comes with shopbot."""
     rendered: OutboundMessage | None = None
@@ -117,21 +121,21 @@ class Previewer:
         """Say when the message is sent; where no rule sends it, one without a rule."""
         return occasions_of(self._blueprint.rules, message) or [Occasion(None, FOUND)]
 
-    def samples(self, message: str) -> Mapping[str, Topic]:
+    def samples(self, message: str) -> Mapping[str, Subject]:
         """Give what the message may be about, made up, by name; the everyday one first."""
-        found: dict[str, Topic] = {}
+        found: dict[str, Subject] = {}
         for occasion in self.occasions(message):
             for name, about in named_samples(self._blueprint.shop, occasion.rule, occasion.found):
-                found.setdefault(name, Topic(about, occasion, sample=name))
+                found.setdefault(name, Subject(about, occasion, sample=name))
         return found
 
-    def about_order(self, message: str, order: GivenOrder) -> Topic:
+    def about_order(self, message: str, order: GivenOrder) -> Subject:
         """Say what the message would be about for an order: by the first rule that would send it, else the first.
 
         Raises:
             NotAboutError: nothing of the order brings it about.
         """
-        topics: list[Topic] = []
+        subjects: list[Subject] = []
         reasons: list[NotAboutError] = []
         for occasion in self.occasions(message):
             try:
@@ -140,10 +144,10 @@ class Previewer:
                 reasons.append(error)
                 continue
             objection = order.objection(occasion.rule, about) if occasion.rule else None
-            topics.append(Topic(about, occasion, order=order.name, objection=objection))
-        if not topics:
+            subjects.append(Subject(about, occasion, order=order.name, objection=objection))
+        if not subjects:
             raise reasons[0]
-        return min(topics, key=lambda topic: topic.objection is not None)
+        return min(subjects, key=lambda subject: subject.objection is not None)
 
     def languages(self, message: str) -> Sequence[str]:
         """Give the languages that the message, or its utility template, has words in; the shop's own first."""
@@ -153,7 +157,7 @@ class Previewer:
         return list(dict.fromkeys(tag.replace("_", "-") for tag in tags))
 
     def preview(
-        self, message: str, topic: Topic, *, language: str | None = None, windows: Sequence[Window] | None = None
+        self, message: str, subject: Subject, *, language: str | None = None, windows: Sequence[Window] | None = None
     ) -> Preview:
         """Render a message.
 
@@ -161,9 +165,9 @@ class Previewer:
         windows: how Messenger's window stands; None: as it can stand.
         """
         spec = self._blueprint.messages[message]
-        about = replace(topic.about, language=language) if language else topic.about
+        about = replace(subject.about, language=language) if language else subject.about
         shop_locale = self._blueprint.shop.locale.replace("_", "-")
-        preview = Preview(message, topic, asked=language_of(about) or shop_locale, locale=shop_locale)
+        preview = Preview(message, subject, asked=language_of(about) or shop_locale, locale=shop_locale)
         try:
             template = self._renderer.template(spec, about)
             path = self._blueprint.sandbox.path(template) if spec.is_file else None
@@ -176,7 +180,7 @@ class Previewer:
                 bundled=path is not None and not own,
             )
             text = self._renderer.text(spec, about)
-            rendered = self._render(spec, topic, about)
+            rendered = self._render(spec, subject.occasion, about)
         except TemplateError as error:
             return replace(preview, error=str(error))
         return replace(
@@ -186,40 +190,42 @@ class Previewer:
             sendings=tuple(self._sendings(spec, preview, rendered, windows)),
         )
 
-    def _render(self, spec: MessageSpec, topic: Topic, about: About) -> OutboundMessage:
-        rule, _, step = topic.occasion
+    def _render(self, spec: MessageSpec, occasion: Occasion, about: About) -> OutboundMessage:
+        rule, _, step = occasion
         order_id = about.order.id if about.order else about.orders[0].order_id if about.orders else None
         news = News(order=about.order, parcel=about.parcel, refund=about.refund, order_id=order_id)
-        subject = rule.message_subject(about.event, news, step) if rule and step else f"event:{about.event.id}"
+        claimed = rule.message_subject(about.event, news, step) if rule and step else f"event:{about.event.id}"
         request = SendRequest(
             message=spec.name,
             psid=SAMPLE_PSID,
             about=about,
             rule=rule.name if rule else "",
-            subject=subject,
+            subject=claimed,
             confirms_order=False,
             claim_ttl_seconds=0.0,
         )
-        claim = write_metadata(request.rule, subject, _TOKEN)
+        claim = write_metadata(request.rule, claimed, _TOKEN)
         return self._renderer.render(request, delivery=Delivery.UPDATE, claim=claim)
 
     def _sendings(
         self, spec: MessageSpec, preview: Preview, rendered: OutboundMessage, windows: Sequence[Window] | None
     ) -> Iterator[Sending]:
-        answer, template = spec.answers(preview.topic.about.event.topic), rendered.template
+        answer, template = spec.answers(preview.subject.about.event.topic), rendered.template
         for window in windows or self.windows:
             chosen = mode(answer=answer, window=window, template=template is not None)
             if chosen.delivery is not None:
-                utility = chosen.delivery is Delivery.UTILITY and template is not None
-                locale = template.language.replace("_", "-") if template and utility else preview.locale
                 message = rendered.model_copy(update={"delivery": chosen.delivery})
+                going = template if chosen.delivery is Delivery.UTILITY else None
+                locale = going.language.replace("_", "-") if going else preview.locale
                 sending = Sending(
                     window,
                     chosen.delivery,
                     chosen.why,
                     locale=locale,
                     fell_back=_language(locale) != _language(preview.asked),
-                    words=self._words(spec, message),
+                    words=_filled(spec, going) if going else message.text,
+                    template=going,
+                    quick_replies=() if going else message.quick_replies,
                 )
                 yield self._offered(sending, message)
             elif windows or not answer:  # what a shopper has just written has opened the window
@@ -242,22 +248,20 @@ class Previewer:
                 return replace(sending, call=call)
         return replace(sending, sender="", problem="no entry of `senders:` takes this message", refused=True)
 
-    def _words(self, spec: MessageSpec, message: OutboundMessage) -> str:
-        """Say what the shopper reads."""
-        if message.delivery is not Delivery.UTILITY or message.template is None:
-            return message.text
-        template = message.template
-        body = spec.utility_template.bodies.get(template.language) if spec.utility_template else None
-        if body is None:
-            return ""
-        definition = TemplateDefinition(name=template.name, language=template.language, body=body)
-        return definition.filled(template.parameters)
-
     def _unsent(self, spec: MessageSpec) -> str:
         if spec.drop_over_limit:
             return "without a `utility_template:` it is dropped, as `on_limit:` says"
         release = format_duration(self._blueprint.settings.window.release)
         return f"without a `utility_template:` it waits until the shopper writes, {release} at most"
+
+
+def _filled(spec: MessageSpec, template: UtilityTemplate) -> str:
+    """Put the values into the template's words; empty where Meta alone has them."""
+    body = spec.utility_template.bodies.get(template.language) if spec.utility_template else None
+    if body is None:
+        return ""
+    definition = TemplateDefinition(name=template.name, language=template.language, body=body)
+    return definition.filled(template.parameters)
 
 
 def _count(text: str) -> int:
