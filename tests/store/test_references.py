@@ -250,6 +250,8 @@ async def test_an_order_is_found_by_what_people_call_it(kind: str, tmp_path: Pat
         for number in range(1, 1200):
             await references.save(order(number), PSID)
         await references.save(ORDER, None)
+        for key in ("order_reference:7", "order_reference:of:somebody", b"order_reference:\xff:x"):
+            await store.client.set(key, "not ours")
         other = References(store.client, KEYS, SharedKeys("other:"), ttl_seconds=TTL_SECONDS)
         await other.save(order(7), PSID)
 

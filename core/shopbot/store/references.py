@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from shopbot.model.order import Order
 from shopbot.model.order_reference import OrderReference
-from shopbot.model.shared_keys import UNRESOLVED, SharedKeys
+from shopbot.model.shared_keys import SharedKeys
 from shopbot.store.connection import script
 from shopbot.store.keys import Keys
 
@@ -113,9 +113,9 @@ class References:
                     pipeline.get(key)
                 texts = await pipeline.execute()
             for key, text in zip(keys, texts, strict=True):
-                _, psid, order_id = key.decode().rsplit(":", 2)
-                reference = _read(text, int(order_id), None if psid == UNRESOLVED else psid)
-                if _plain(reference.number) == wanted:
+                place = self._shared.read_order_reference(key.decode(errors="replace"))
+                reference = _read(text, place[1], place[0]) if place is not None else None
+                if reference is not None and _plain(reference.number) == wanted:
                     found[key] = reference
             if cursor == 0:
                 return list(found.values())
