@@ -113,6 +113,8 @@ class References:
                     pipeline.get(key)
                 texts = await pipeline.execute()
             for key, text in zip(keys, texts, strict=True):
+                if wanted.isascii() and wanted.encode() not in (text or b"").lower():
+                    continue  # far cheaper than to read each of them
                 place = self._shared.read_order_reference(key.decode(errors="replace"))
                 reference = _read(text, place[1], place[0]) if place is not None else None
                 if reference is not None and _plain(reference.number) == wanted:
