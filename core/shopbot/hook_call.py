@@ -16,6 +16,7 @@ from shopbot.plugin import (
     ChannelDown,
     Checkout,
     InDoubt,
+    MessagePreview,
     Outcome,
     PolledOrder,
     Receipt,
@@ -77,6 +78,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "resolve_psid": Contract("resolvers", 5.0, (Resolution, type(None)), (Retry,)),
     "clear_cart": Contract("carts", 5.0, (CartResult,), (Retry,)),
     "send_message": Contract("senders", 60.0, (Receipt, type(None)), (Retry, Refused, ChannelDown, InDoubt)),
+    "preview_message": Contract("senders", 0.0, (MessagePreview, type(None)), (Refused,), optional=True),
     "manage_template": Contract(
         "senders", 30.0, (TemplateState, type(None)), (Retry, Refused, ChannelDown), optional=True
     ),
@@ -89,7 +91,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "stop": Contract(None, 10.0, (type(None),), ()),
 }
 
-_SYNCHRONOUS = frozenset({"verify_request", "template_filters"})
+_SYNCHRONOUS = frozenset({"verify_request", "preview_message", "template_filters"})
 STREAMS = frozenset({"poll_orders"})
 """Hooks that answer with a stream."""
 

@@ -20,6 +20,7 @@ from shopbot.plugin import (
     Context,
     Event,
     InboundRequest,
+    MessagePreview,
     Order,
     Origin,
     OutboundMessage,
@@ -51,6 +52,7 @@ class Hooks:
         self.resolvers: Sequence[Hook[[Order], Resolution | None]] = self._hooks("resolve_psid")
         self.carts: Sequence[Hook[[str, Order], CartResult]] = self._hooks("clear_cart")
         self.senders: Sequence[Hook[[OutboundMessage], Receipt | None]] = self._hooks("send_message")
+        self.previewers: Sequence[Hook[[OutboundMessage], MessagePreview | None]] = self._hooks("preview_message")
         self.template_managers: Sequence[Hook[[TemplateDefinition, bool], TemplateState | None]] = self._hooks(
             "manage_template"
         )

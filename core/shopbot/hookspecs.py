@@ -18,6 +18,7 @@ from shopbot.plugin import (
     Context,
     Event,
     InboundRequest,
+    MessagePreview,
     Order,
     OutboundMessage,
     Outcome,
@@ -34,8 +35,9 @@ hookspec = pluggy.HookspecMarker("shopbot")
 
 
 class HookSpecs:
-    """The hooks. All are `async def` but `verify_request` and `template_filters`, which only compute.
+    """The hooks. All are `async def`, but not those that only compute.
 
+    Those are `verify_request`, `preview_message` and `template_filters`.
     `poll_orders` is an asynchronous generator: `async def` with `yield`.
     """
 
@@ -93,6 +95,20 @@ class HookSpecs:
         sent, try later), `Refused` (nothing was sent, never will be), `ChannelDown` (nothing can be sent until a person
         acts) or `InDoubt` (it may have been sent). Any other exception, and the time limit of 60 seconds, counts
         as `InDoubt`, so that no message is ever sent twice by guessing.
+        """
+
+    @hookspec
+    def preview_message(self, message: OutboundMessage) -> MessagePreview | None:
+        """Show what `send_message` would hand over for *message*, without sending it.
+
+        Asked by `shopbot preview` alone, in the order of `senders:`, before or without `start`: compute, and do no I/O.
+        Make it with the code that sends, so that what people see is what goes out. A sender need not have this hook;
+        its messages are then shown without it.
+
+        message: about a made-up shopper, with a made-up claim; everything else is as it would be sent.
+
+        Return the `MessagePreview`, with signs such as "…" in the place of secrets, or None when you would not serve
+        this message. Raise `Refused` where `send_message` would.
         """
 
     @hookspec

@@ -28,11 +28,12 @@ from shopbot.model.checkout import Checkout, CheckoutLine, CheckoutRequest, Shor
 from shopbot.model.event import Event, Source
 from shopbot.model.failures import ChannelDown, InDoubt, OutOfStock, Refused, Rejected, Retry
 from shopbot.model.fulfillment import Fulfillment
-from shopbot.model.message import Delivery, OutboundMessage, QuickReply, Receipt, UtilityTemplate
+from shopbot.model.message import Delivery, MessagePreview, OutboundMessage, QuickReply, Receipt, UtilityTemplate
 from shopbot.model.money import Money
 from shopbot.model.order import Attribute, Customer, LineItem, Order, UnreadableOrderError
 from shopbot.model.outcome import JournalEntry, Outcome, Status
 from shopbot.model.polled import PolledOrder
+from shopbot.model.printable import printable
 from shopbot.model.psid import Resolution, Trust, is_psid, mask
 from shopbot.model.reason import Reason
 from shopbot.model.request import InboundRequest, Origin, Verified
@@ -59,6 +60,7 @@ __all__ = [
     "JournalEntry",
     "LineItem",
     "Logger",
+    "MessagePreview",
     "Money",
     "Order",
     "Origin",
@@ -93,6 +95,7 @@ __all__ = [
     "hookimpl",
     "is_psid",
     "mask",
+    "printable",
 ]
 
 hookimpl = pluggy.HookimplMarker("shopbot")

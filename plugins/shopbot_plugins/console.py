@@ -9,13 +9,24 @@ quick replies (or, outside the messaging window, the utility template with its v
 whom, masked.
 """
 
+import io
 import itertools
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
-from shopbot.plugin import Delivery, Field, OutboundMessage, PluginConfig, Receipt, hookimpl, mask
+from shopbot.plugin import (
+    Delivery,
+    Field,
+    MessagePreview,
+    OutboundMessage,
+    PluginConfig,
+    Receipt,
+    hookimpl,
+    mask,
+    printable,
+)
 
 
 class Config(PluginConfig):
@@ -35,32 +46,36 @@ class Plugin:
     async def send_message(self, message: OutboundMessage) -> Receipt:
         """Print the message to standard output."""
         message_id = f"console-{next(self._numbers)}"
-        card = Panel(
+        # Made anew for each message: it follows a redirected standard output.
+        Console().print(self._card(message, message_id))
+        return Receipt(message_id=message_id)
+
+    @hookimpl
+    def preview_message(self, message: OutboundMessage) -> MessagePreview:
+        """Show the card."""
+        paper = io.StringIO()
+        Console(file=paper, width=self._width, color_system=None).print(self._card(message, "console-1"))
+        return MessagePreview(to="standard output", body=paper.getvalue())
+
+    def _card(self, message: OutboundMessage, message_id: str) -> Panel:
+        return Panel(
             _content(message),
             title=Text(f"Messenger to {mask(message.psid)}", style="bold"),
             title_align="left",
-            subtitle=Text(f"{message.delivery} · {_printable(message.purpose)} · {message_id}", style="dim"),
+            subtitle=Text(f"{message.delivery} · {printable(message.purpose)} · {message_id}", style="dim"),
             subtitle_align="right",
             width=self._width,
             border_style="blue",
         )
-        # Made anew for each message: it follows a redirected standard output.
-        Console().print(card)
-        return Receipt(message_id=message_id)
 
 
 def _content(message: OutboundMessage) -> RenderableType:
     template = message.template
     if message.delivery is not Delivery.UTILITY or template is None:
-        text = Text(_printable(message.text))
+        text = Text(printable(message.text))
         if not message.quick_replies:
             return text
-        titles = [f"[ {_printable(reply.title)} ]" for reply in message.quick_replies]
+        titles = [f"[ {printable(reply.title)} ]" for reply in message.quick_replies]
         return Group(text, Text(), Text("  ".join(titles), style="bold"))
-    values = [Text(f"{{{{{n}}}}} {_printable(value)}") for n, value in enumerate(template.parameters, start=1)]
-    return Group(Text(_printable(f"template {template.name} ({template.language})"), style="italic"), *values)
-
-
-def _printable(text: str) -> str:
-    """Show control characters as such: a customer's name must not steer the terminal."""
-    return "".join(c if c.isprintable() or c in "\n\u200d" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    values = [Text(f"{{{{{n}}}}} {printable(value)}") for n, value in enumerate(template.parameters, start=1)]
+    return Group(Text(printable(f"template {template.name} ({template.language})"), style="italic"), *values)

@@ -30,7 +30,7 @@ https://developers.facebook.com/docs/messenger-platform/reference/send-api
 
 import hmac
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator
 
@@ -38,6 +38,7 @@ from shopbot.plugin import (
     Context,
     Field,
     Logger,
+    MessagePreview,
     OutboundMessage,
     PluginConfig,
     PositiveDuration,
@@ -85,6 +86,7 @@ class Plugin:
     def __init__(self, config: Config) -> None:
         self._config = config
         self.channel = f"messenger:{config.page_id}"
+        self._path = f"/{config.page_id}/messages"
         self._token = config.access_token.get_secret_value()
         self._proof: dict[str, str] = {}
         if config.app_secret is not None:
@@ -114,14 +116,14 @@ class Plugin:
     @hookimpl
     async def send_message(self, message: OutboundMessage) -> Receipt:
         """Send the message as its `delivery` says."""
-        body = {
-            "recipient": {"id": message.psid},
-            "messaging_type": message.delivery.value,
-            "message": message_content(message),
-            **self._fields,
-        }
-        response = await self._connections.post(f"/{self._config.page_id}/messages", body)
+        response = await self._connections.post(self._path, self._body(message))
         return read_answer(message, response, self._log)
+
+    @hookimpl
+    def preview_message(self, message: OutboundMessage) -> MessagePreview:
+        """Show the call to the Send API; the proof of the app's secret is left out."""
+        hidden = dict.fromkeys(self._proof, "…")
+        return MessagePreview(to=f"POST {self._config.api_url}{self._path}", body={**self._body(message), **hidden})
 
     @hookimpl
     async def manage_template(self, template: TemplateDefinition, submit: bool) -> TemplateState:  # noqa: FBT001
@@ -131,3 +133,16 @@ class Plugin:
         if submit and state.status is TemplateStatus.MISSING:
             return await templates.submit(template)
         return state
+
+    def _body(self, message: OutboundMessage) -> dict[str, Any]:
+        """Write the call's JSON.
+
+        Raises:
+            Refused: Meta would not take the message in any form.
+        """
+        return {
+            "recipient": {"id": message.psid},
+            "messaging_type": message.delivery.value,
+            "message": message_content(message),
+            **self._fields,
+        }

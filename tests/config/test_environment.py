@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from shopbot.config.document import Document, parse
-from shopbot.config.environment import expand
+from shopbot.config.environment import expand, unset_variables
 
 
 def expanded(text: str, environ: Mapping[str, str]) -> Document:
@@ -113,3 +113,9 @@ def test_what_came_from_the_environment_is_known_and_not_shown() -> None:
 
 def test_a_path_without_its_variable_is_not_talked_about_again() -> None:
     assert expanded("a: ${NOPE}", {}).is_broken(("a",))
+
+
+def test_the_variables_that_must_still_be_set_are_named_in_their_order() -> None:
+    document = parse("# ${COMMENT}\nb: ['${B}', '${A} ${B}']\nc: {d: '$${X} ${C:-1} ${SET}', e: '${EMPTY}'}\n", "f")
+
+    assert list(unset_variables(document, {"SET": "1", "EMPTY": ""})) == ["B", "A", "EMPTY"]

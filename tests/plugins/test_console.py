@@ -49,6 +49,25 @@ class TestConsole(SenderContract):
         assert "ORDER_STATUS" not in card
         assert "\x1b" not in card
 
+    async def test_the_preview_is_the_card(self, capsys: pytest.CaptureFixture[str]) -> None:
+        async with self.running() as running:
+            await self.send(running, a_message())
+            preview = running.hooks.previewers[0].compute(a_message())
+
+        assert preview is not None
+        assert (preview.to, preview.body) == ("standard output", capsys.readouterr().out)
+
+    async def test_a_name_keeps_its_direction_and_cannot_turn_the_line_round(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The Arabic templates put an order's name into U+2068 and U+2069; U+202E shows what follows backwards."""
+        async with self.running() as running:
+            await self.send(running, a_message(text="الطلب \u2068#1234\u2069 \u202ereversed"))
+        card = capsys.readouterr().out
+
+        assert "\u2068#1234\u2069" in card
+        assert "\u202e" not in card
+
     async def test_every_message_is_taken_even_without_a_template(self) -> None:
         async with self.running() as running:
             receipt = await self.send(running, a_message(delivery=Delivery.UTILITY, template=None))

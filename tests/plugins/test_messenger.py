@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from shopbot.hooks import Hooks, PluginInstance
 from shopbot.plugin import ChannelDown, Delivery, OutboundMessage, QuickReply, Reason, Refused, Retry, UtilityTemplate
 from shopbot.testing.contracts import PSID, a_message
 from shopbot.testing.messenger import Fault, MessengerSimulator
@@ -133,6 +135,31 @@ class TestTheRequest:
         assert f"authorization: bearer {TOKEN}" in head.lower()
         assert PSID not in head
 
+    @pytest.mark.parametrize("delivery", list(Delivery))
+    @pytest.mark.parametrize("kind", ["REGULAR", "SILENT_PUSH"])
+    async def test_a_preview_is_the_very_call_without_its_secret(self, delivery: Delivery, kind: str) -> None:
+        replies = (QuickReply(title="Where's my order?", payload="ORDER_STATUS"),)
+        message = a_message(delivery=delivery, quick_replies=replies, text="Grüße 👩‍👩‍👧‍👦")
+        async with running_sender(notification_type=kind) as (simulator, running):
+            preview = running.hooks.previewers[0].compute(message)
+            await running.hooks.senders[0](message)
+            request = simulator.requests[0]
+
+        assert preview is not None
+        assert preview.to.startswith("POST http://127.0.0.1:")
+        assert preview.to.endswith(f"{request.path}")
+        posted = json.loads(request.body)
+        assert preview.body == {**posted, "appsecret_proof": "…"}
+        assert posted["appsecret_proof"] != "…"
+
+    def test_without_an_app_secret_a_preview_has_no_proof(self) -> None:
+        previewer = Hooks([PluginInstance("senders", 0, "messenger", MessengerContract().make(app_secret=None))])
+        preview = previewer.previewers[0].compute(a_message())
+
+        assert preview is not None
+        assert isinstance(preview.body, dict)
+        assert set(preview.body) == {"recipient", "messaging_type", "message"}
+
 
 class TestWhatIsNotSent:
     @pytest.mark.parametrize(
@@ -155,6 +182,9 @@ class TestWhatIsNotSent:
         async with running_sender() as (simulator, running):
             with pytest.raises(Refused) as refusal:
                 await running.hooks.senders[0](message)
+
+            with pytest.raises(Refused, match=re.escape(refusal.value.reason)):
+                running.hooks.previewers[0].compute(message)
 
         assert refusal.value.code is code
         assert simulator.requests == []

@@ -15,12 +15,14 @@ from shopbot.plugin import (
     CheckoutRequest,
     Event,
     InboundRequest,
+    MessagePreview,
     Order,
     Origin,
     OutboundMessage,
     Outcome,
     PolledOrder,
     Receipt,
+    Refused,
     Rejected,
     Resolution,
     Run,
@@ -111,6 +113,32 @@ async def test_hook_send_message() -> None:
     (sender,) = entries("senders", Sender()).senders
 
     assert await sender(MESSAGE) == Receipt(message_id=MESSAGE.claim)
+
+
+def test_hook_preview_message() -> None:
+    class Open:
+        @hookimpl
+        async def send_message(self, message: OutboundMessage) -> None: ...
+
+        @hookimpl
+        def preview_message(self, message: OutboundMessage) -> MessagePreview:
+            return MessagePreview(to="POST /messages", body={"text": message.text})
+
+    class Silent:
+        @hookimpl
+        async def send_message(self, message: OutboundMessage) -> None: ...
+
+    class Refusing(Silent):
+        @hookimpl
+        def preview_message(self, message: OutboundMessage) -> MessagePreview:
+            raise Refused("the text is empty")
+
+    previewers = entries("senders", Silent(), Open(), Refusing()).previewers
+
+    assert [previewer.place for previewer in previewers] == ["senders[1]:open", "senders[2]:refusing"]
+    assert previewers[0].compute(MESSAGE) == MessagePreview(to="POST /messages", body={"text": MESSAGE.text})
+    with pytest.raises(Refused, match="empty"):
+        previewers[1].compute(MESSAGE)
 
 
 async def test_hook_manage_template() -> None:

@@ -80,6 +80,21 @@ async def test_an_order_s_events_are_listed_by_arrival_whenever_they_were_worked
 
 
 @on_every_store
+async def test_the_body_of_an_event_is_there_until_it_is_finished(kind: str, tmp_path: Path) -> None:
+    async with running_store(kind, tmp_path) as store:
+        await fill(store, *(an_event(number) for number in (1, 2)))
+        queue = await a_queue(store)
+        given_up, finished = await queue.read(2, wait_seconds=SOON)
+        await queue.settle(given_up, a_settlement(Disposition.DEAD), NOW)
+        await queue.settle(finished, a_settlement(), NOW)
+
+        records = Records(store.client, KEYS)
+        assert await records.body("webhook:1") == ("orders/paid", an_event(1).body)
+        assert await records.body("webhook:2") is None
+        assert await records.body("webhook:3") is None
+
+
+@on_every_store
 async def test_records_of_another_shop_in_the_same_store_are_not_seen(kind: str, tmp_path: Path) -> None:
     async with running_store(kind, tmp_path) as store:
         await fill(store, an_event())

@@ -241,3 +241,32 @@ async def test_news_that_come_at_the_same_time_are_all_kept(kind: str, tmp_path:
         reference = await read(store, REFERENCE)
         assert [entry["fulfillment_id"] for entry in reference["tracking"]] == [str(n) for n in range(8)]
         assert reference["confirmed_at"] == SENT_AT.isoformat()
+
+
+@on_every_store
+async def test_an_order_is_found_by_what_people_call_it(kind: str, tmp_path: Path) -> None:
+    async with running_store(kind, tmp_path) as store:
+        references = references_of(store)
+        for number in range(1, 1200):
+            await references.save(order(number), PSID)
+        await references.save(ORDER, None)
+        for key in ("order_reference:7", "order_reference:of:somebody", b"order_reference:\xff:x"):
+            await store.client.set(key, "not ours")
+        other = References(store.client, KEYS, SharedKeys("other:"), ttl_seconds=TTL_SECONDS)
+        await other.save(order(7), PSID)
+
+        assert [(one.order_id, one.psid) for one in await references.called("#7")] == [(7, PSID)]
+        assert [(one.order_id, one.psid) for one in await references.called("1234")] == [(ORDER.id, None)]
+        assert [one.psid for one in await other.called("7")] == [PSID]
+        assert list(await references.called("#123456")) == []
+
+
+@on_every_store
+async def test_all_orders_of_one_name_are_found(kind: str, tmp_path: Path) -> None:
+    """Shops that share their numbers, or have begun anew."""
+    async with running_store(kind, tmp_path) as store:
+        references = references_of(store)
+        for order_id in (1, 2):
+            await references.save(ORDER.model_copy(update={"id": order_id, "name": "EN-1234"}), PSID)
+
+        assert sorted(one.order_id for one in await references.called("en-1234")) == [1, 2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from shopbot.config.document import Document
@@ -37,6 +37,13 @@ def expand(document: Document, environ: Mapping[str, str]) -> Document:
     )
 
 
+def unset_variables(document: Document, environ: Mapping[str, str]) -> Sequence[str]:
+    """Name the variables of a document that have neither a value nor a default, in their order, each once."""
+    expansion = _Expansion(document, environ)
+    expansion.value(document.data, ())
+    return list(dict.fromkeys(expansion.unset))
+
+
 @dataclass
 class _Expansion:
     document: Document
@@ -45,6 +52,7 @@ class _Expansion:
     broken: set[KeyPath] = field(default_factory=set)
     origins: dict[KeyPath, tuple[str, ...]] = field(default_factory=dict)
     secrets: set[str] = field(default_factory=set, repr=False)
+    unset: list[str] = field(default_factory=list)
 
     def value(self, value: object, path: KeyPath) -> object:
         match value:
@@ -75,6 +83,7 @@ class _Expansion:
             return value
         if reference["default"] is not None:
             return reference["default"]
+        self.unset.append(name)
         state = "is set but empty" if name in self.environ else "is not set"
         hint = suggest(name, (known for known, content in self.environ.items() if content))
         return self.refuse(reference, path, f"the environment variable {quote(name)} {state}{hint}")

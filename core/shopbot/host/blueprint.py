@@ -113,7 +113,7 @@ def _build(
     if settings.pollers and not any(POLLED_TOPIC in rule.topics for rule in compiled):
         message = f"polled orders count as {POLLED_TOPIC}, and no rule listens to that: lost webhooks are not made good"
         problems.append(document.problem(document.position(("pollers",)), message, "warning"))
-    trials = MessageTrials(document, sandbox, shop, compiled, complete=complete)
+    trials = MessageTrials(document, shop, compiled, complete=complete)
     problems += trials.problems(Renderer(messages, sandbox, shop, calendar), messages)
     if settings.checkouts and not settings.checkout_tokens.keys:
         message = "checkout links are signed: give `checkout_tokens: {keys: [{id: …, secret: …}]}`"

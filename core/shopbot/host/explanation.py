@@ -88,8 +88,8 @@ class Explainer:
             found = await self.order(int(number))
             if found is not None:
                 return found
-        order_id = await self._references.id_of_number(f"#{number}")
-        return None if order_id is None else await self.order(order_id)
+        called = await self._references.called(text)
+        return await self.order(called[0].order_id) if called else None
 
     async def order(self, order_id: int) -> Explanation | None:
         """Explain an order; None where nothing is known of it (any more)."""

@@ -2,23 +2,19 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple
 
 from shopbot.config.document import Document
 from shopbot.config.nodes import KeyPath
 from shopbot.config.problem import Problem
+from shopbot.host.occasions import FOUND, Occasion, occasions_of
 from shopbot.host.samples import sample_situations
 from shopbot.messages.message import ANSWER_PURPOSE, About, MessageSpec, TemplateSpec
 from shopbot.messages.renderer import LONGEST_TITLE, ORDER_PAYLOAD, Renderer
-from shopbot.messages.sandbox import TemplateError, TemplateSandbox
+from shopbot.messages.sandbox import TemplateError
 from shopbot.messages.text import MESSENGER_LIMIT, length
 from shopbot.plugin import Shop, TemplateDefinition
-from shopbot.rules.rule import Rule, Step
-
-_FOUND = ("one", "several", "none")
-
-_Sender: TypeAlias = tuple[Rule | None, Sequence[str]]
-"""A rule that sends the message (None: no rule does), and for which numbers of found orders."""
+from shopbot.rules.rule import Rule
 
 
 class _Fault(NamedTuple):
@@ -32,15 +28,12 @@ class _Fault(NamedTuple):
 class MessageTrials:
     """Renders messages as the rules would send them, and says what goes wrong."""
 
-    def __init__(
-        self, document: Document, sandbox: TemplateSandbox, shop: Shop, rules: Sequence[Rule], *, complete: bool
-    ) -> None:
+    def __init__(self, document: Document, shop: Shop, rules: Sequence[Rule], *, complete: bool) -> None:
         """Prepare.
 
         complete: False when plugins are missing: the filters and tests that they bring are no problem then.
         """
         self._document = document
-        self._sandbox = sandbox
         self._shop = shop
         self._rules = rules
         self._complete = complete
@@ -49,7 +42,7 @@ class MessageTrials:
         """Try all messages; one problem for each place and template."""
         problems: dict[tuple[KeyPath, str], Problem] = {}
         for name, spec in messages.items():
-            senders: list[_Sender] = list(self._senders(name)) or [(None, _FOUND)]
+            senders: Sequence[Occasion] = occasions_of(self._rules, name) or [Occasion(None, FOUND)]
             for fault in (*self._misfits(spec, senders), *self._faults(renderer, spec, senders)):
                 path: KeyPath = ("messages", name, *fault.path)
                 problem = self._document.problem(self._document.position(path), fault.message, fault.severity)
@@ -57,17 +50,9 @@ class MessageTrials:
                 problems.setdefault((path, fault.message.partition(":")[0]), problem)
         return list(problems.values())
 
-    def _senders(self, name: str) -> Iterator[_Sender]:
-        """Give the rules that send a message, each with the numbers of found orders for which it does."""
-        for rule in self._rules:
-            for step in rule.steps:
-                found = [number for number in _FOUND if _sends(step, number) == name]
-                if found:
-                    yield rule, found
-
-    def _misfits(self, spec: MessageSpec, senders: Sequence[_Sender]) -> Iterator[_Fault]:
+    def _misfits(self, spec: MessageSpec, senders: Sequence[Occasion]) -> Iterator[_Fault]:
         """Say what about a message does not fit the rules."""
-        for rule, _ in senders:
+        for rule, *_ in senders:
             strangers = [topic for topic in sorted(rule.topics if rule else ()) if not topic.startswith("messenger/")]
             if spec.purpose == ANSWER_PURPOSE and strangers:
                 why = f"a rule sends it for {strangers[0]}, which answers nobody"
@@ -92,25 +77,13 @@ class MessageTrials:
             if objection is not None:
                 yield _Fault(("utility_template", "body"), f"the template in '{language}': {objection}")
 
-    def _faults(self, renderer: Renderer, spec: MessageSpec, senders: Sequence[_Sender]) -> Iterator[_Fault]:
+    def _faults(self, renderer: Renderer, spec: MessageSpec, senders: Sequence[Occasion]) -> Iterator[_Fault]:
         """Say what goes wrong when the message is rendered."""
-        for language in self._languages(spec):
-            for rule, found in senders:
+        for language in _languages(renderer, spec):
+            for rule, found, _ in senders:
                 for about in sample_situations(self._shop, rule, found):
                     spoken = replace(about, language=language) if language else about
                     yield from self._try(renderer, spec, spoken)
-
-    def _languages(self, spec: MessageSpec) -> Sequence[str | None]:
-        """Give the languages of a message's files, as shoppers name them; None stands for the shop's own."""
-        if not spec.is_file:
-            return [None]
-        try:
-            files = self._sandbox.translations(spec.text)
-        except TemplateError:
-            return [None]  # rendering says the same, at its place
-        stem, _, suffixes = spec.text.partition(".")
-        tags = [file.removeprefix(f"{stem}.").removesuffix(suffixes).rstrip(".") for file in files]
-        return [None, *(tag for tag in tags if tag)]
 
     def _try(self, renderer: Renderer, spec: MessageSpec, about: About) -> Iterator[_Fault]:
         parts: list[tuple[str, Callable[[MessageSpec, About], object]]] = [("utility_template", renderer.parameters)]
@@ -137,6 +110,9 @@ class MessageTrials:
             yield _Fault(path, str(error))
 
 
-def _sends(step: Step, found: str) -> str | None:
-    """Name the message that a step sends for a number of found orders; None for other steps."""
-    return step.otherwise.get(found, step.argument) if step.name == "send_message" else None
+def _languages(renderer: Renderer, spec: MessageSpec) -> Sequence[str | None]:
+    """Give the languages to try a message in; None stands for the shop's own."""
+    try:
+        return [None, *renderer.languages(spec)]
+    except TemplateError:
+        return [None]  # rendering says the same, at its place

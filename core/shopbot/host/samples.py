@@ -1,8 +1,9 @@
 """Made-up orders, parcels and refunds on which messages are tried before real ones come."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from shopbot.messages.message import About
 from shopbot.messages.sandbox import TemplateError
@@ -20,7 +21,21 @@ from shopbot.rules.rule import Rule
 
 _ORDERED_AT = datetime(2026, 2, 5, 9, 30, tzinfo=UTC)
 _LINES = 25
+
+# What the samples below are called, each in the order of its function.
+ORDER_NAMES = ("everyday", "long", "bare")
+PARCEL_NAMES = (*(status.value for status in ParcelStatus), "untracked")
+REFERENCE_NAMES = ("everyday", "bare", *PARCEL_NAMES, "partial", "order_cancelled", "order_refunded")
+REFUND_NAMES = ("everyday", "bare")
+
 _LONG_TITLE = "Hand-thrown stoneware breakfast bowl with a speckled glaze, made to order in our workshop"
+
+
+class Sample(NamedTuple):
+    """What a message may be about, and what people call it."""
+
+    name: str
+    about: About
 
 
 def sample_event(topic: str = "orders/paid") -> Event:
@@ -93,6 +108,20 @@ def sample_references(shop: Shop) -> Sequence[OrderReference]:
     )
 
 
+def sample_choice(shop: Shop) -> Sequence[OrderReference]:
+    """Make several orders of one shopper, the newest first."""
+    newest = sample_references(shop)[0]
+    changes = (
+        {
+            "order_id": newest.order_id - number,
+            "number": f"#{1234 - 7 * number}",
+            "created_at": _ORDERED_AT - timedelta(days=9 * number),
+        }
+        for number in range(3)
+    )
+    return [newest.model_copy(update=change) for change in changes]
+
+
 def sample_refunds() -> Sequence[Refund]:
     """Make a refund, and one whose amount is not known."""
     amount = Money(amount=Decimal("42.50"), currency="EUR")
@@ -105,41 +134,54 @@ def sample_situations(shop: Shop, rule: Rule | None, found: Sequence[str]) -> Se
     rule: None for a message that no rule sends: it is taken to be about an order.
     found: how many orders `find_orders` may have found: `one`, `several`, `none`.
     """
+    return [sample.about for sample in named_samples(shop, rule, found)]
+
+
+def named_samples(shop: Shop, rule: Rule | None, found: Sequence[str]) -> Sequence[Sample]:
+    """Do as `sample_situations`, with names; those of different topics may have the same."""
     if rule is None:
-        return [About(sample_event(), order=order) for order in sample_orders(shop)]
-    possible = list(_situations(shop, rule, found)) or sample_situations(shop, None, found)
+        return _named(ORDER_NAMES, (About(sample_event(), order=order) for order in sample_orders(shop)))
+    possible = list(_situations(shop, rule, found)) or named_samples(shop, None, found)
     # Made-up values need not fulfil a rule's `if:`; if none do, all must be bearable.
-    return [about for about in possible if _holds(rule, about)] or possible
+    return [sample for sample in possible if _holds(rule, sample.about)] or possible
 
 
-def _situations(shop: Shop, rule: Rule, found: Sequence[str]) -> Iterator[About]:
+def _named(names: Iterable[str], situations: Iterable[About]) -> list[Sample]:
+    return [Sample(name, about) for name, about in zip(names, situations, strict=True)]
+
+
+def _situations(shop: Shop, rule: Rule, found: Sequence[str]) -> Iterator[Sample]:
     """Make what events of the rule's topics may be about, as far as its steps can find a shopper for them."""
-    references = sample_references(shop)
     steps = {step.name for step in rule.steps}
-    updated = references[:1] if "update_order_reference" in steps else ()
+    updated = sample_references(shop)[:1] if "update_order_reference" in steps else ()
     wanted = rule.filters.parcel_status
     for topic in sorted(rule.topics):
         event = sample_event(topic)
         if topic in ORDER_TOPICS and wanted is None:
-            yield from (About(event, order=order, orders=updated) for order in sample_orders(shop))
+            orders = sample_orders(shop)
+            yield from _named(ORDER_NAMES, (About(event, order=order, orders=updated) for order in orders))
         if rule.filters.about_orders:
             continue
         if topic in PARCEL_TOPICS:
-            parcels = (parcel for parcel in sample_parcels() if wanted is None or parcel.status in wanted)
-            yield from (About(event, parcel=parcel, orders=updated) for parcel in parcels)
+            parcels = zip(PARCEL_NAMES, sample_parcels(), strict=True)
+            for name, parcel in parcels:
+                if wanted is None or parcel.status in wanted:
+                    yield Sample(name, About(event, parcel=parcel, orders=updated))
         elif topic == REFUND_TOPIC:
-            yield from (About(event, refund=refund, orders=updated) for refund in sample_refunds())
+            refunds = sample_refunds()
+            yield from _named(REFUND_NAMES, (About(event, refund=refund, orders=updated) for refund in refunds))
         elif topic.startswith("messenger/"):
-            yield from _answers(event, references, found if "find_orders" in steps else ("none",))
+            yield from _answers(event, shop, found if "find_orders" in steps else ("none",))
 
 
-def _answers(event: Event, references: Sequence[OrderReference], found: Sequence[str]) -> Iterator[About]:
+def _answers(event: Event, shop: Shop, found: Sequence[str]) -> Iterator[Sample]:
     if "one" in found:
-        yield from (About(event, orders=(reference,)) for reference in references)
+        references = sample_references(shop)
+        yield from _named(REFERENCE_NAMES, (About(event, orders=(reference,)) for reference in references))
     if "several" in found:
-        yield About(event, orders=references[:3])
+        yield Sample("several", About(event, orders=sample_choice(shop)))
     if "none" in found:
-        yield About(event)
+        yield Sample("no_order", About(event))
 
 
 def _holds(rule: Rule, about: About) -> bool:

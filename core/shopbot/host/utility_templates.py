@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from shopbot.host.blueprint import Blueprint
+from shopbot.host.occasions import occasions_of
 from shopbot.host.samples import sample_situations
 from shopbot.messages.renderer import Renderer
-from shopbot.model.template import TemplateDefinition
-from shopbot.rules.rule import Rule
+from shopbot.model.template import TemplateDefinition, one_line
 
 
 def template_definitions(blueprint: Blueprint) -> Iterator[tuple[str, TemplateDefinition]]:
@@ -21,19 +21,11 @@ def template_definitions(blueprint: Blueprint) -> Iterator[tuple[str, TemplateDe
         template = spec.utility_template
         if template is None:
             continue
-        about = sample_situations(blueprint.shop, _sender(blueprint, name), ("one",))[0]
+        rule = next((occasion.rule for occasion in occasions_of(blueprint.rules, name)), None)
+        about = sample_situations(blueprint.shop, rule, ("one",))[0]
         for language, body in template.bodies.items():
             if body is None:
                 continue
             filled = renderer.parameters(spec, replace(about, language=language))
-            examples = tuple(" ".join(value.split()) or "-" for value in filled.parameters) if filled else ()
+            examples = tuple(one_line(value) for value in filled.parameters) if filled else ()
             yield name, TemplateDefinition(name=template.name, language=language, body=body, examples=examples)
-
-
-def _sender(blueprint: Blueprint, message: str) -> Rule | None:
-    """Find a rule that sends a message; None where none does."""
-    for rule in blueprint.rules:
-        for step in rule.steps:
-            if step.name == "send_message" and message in (step.argument, *step.otherwise.values()):
-                return rule
-    return None

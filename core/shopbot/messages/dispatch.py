@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from shopbot.hooks import Hook, PluginFailedError
 from shopbot.messages.doubt import Doubt
 from shopbot.messages.gate import Gate, Turn
-from shopbot.messages.message import ANSWER_PURPOSE, MessageSpec, SendRequest
+from shopbot.messages.message import MessageSpec, SendRequest
 from shopbot.messages.mode import Mode, Window, WindowPolicy, mode, window_at
 from shopbot.messages.renderer import Renderer
 from shopbot.messages.sandbox import TemplateError
@@ -91,7 +91,7 @@ class Dispatcher:
         """Send a message, or say why not. Faults of the store before the claim come out as exceptions."""
         spec = self._renderer.spec(request.message)
         standing = await self._conversations.standing(request.psid)
-        if standing.opted_out and not (request.asked and _is_answer(request, spec)):
+        if standing.opted_out and not (request.asked and spec.answers(request.event.topic)):
             return Outcome.skipped(Reason.OPTED_OUT)
         window, chosen = self._mode(request, spec, standing)
         if chosen.delivery is None and not spec.drop_over_limit:
@@ -114,7 +114,7 @@ class Dispatcher:
         knowable = last_active is not None or self._windows_knowable()
         window = window_at(self._clock(), last_active, self._window, knowable=knowable)
         template = spec.utility_template is not None
-        return window, mode(answer=_is_answer(request, spec), window=window, template=template)
+        return window, mode(answer=spec.answers(request.event.topic), window=window, template=template)
 
     async def _send_in_turn(
         self, request: SendRequest, ticket: Ticket, spec: MessageSpec, delivery: Delivery, why: str
@@ -284,7 +284,7 @@ class Dispatcher:
 
 
 def _ticket(request: SendRequest, spec: MessageSpec, window: Window) -> Ticket:
-    answer = _is_answer(request, spec)
+    answer = spec.answers(request.event.topic)
     limited = spec.limit is not None and window is not Window.OPEN and not answer
     return Ticket(
         rule=request.rule,
@@ -298,11 +298,6 @@ def _ticket(request: SendRequest, spec: MessageSpec, window: Window) -> Ticket:
         if spec.limit is not None and limited
         else None,
     )
-
-
-def _is_answer(request: SendRequest, spec: MessageSpec) -> bool:
-    """Say whether a message answers what the shopper has just done; its tag alone does not make it one."""
-    return spec.purpose == ANSWER_PURPOSE and request.event.topic.startswith("messenger/")
 
 
 def _outside_window(spec: MessageSpec, why: str, *, plugin: str = "") -> Outcome:

@@ -69,6 +69,13 @@ class MessageSpec:
         """Whether `text` names a file."""
         return self.text.endswith(".j2") and "\n" not in self.text
 
+    def answers(self, topic: str) -> bool:
+        """Say whether it answers what the shopper has just done, when an event of *topic* brings it about.
+
+        Its purpose alone does not make it an answer.
+        """
+        return self.purpose == ANSWER_PURPOSE and topic.startswith("messenger/")
+
 
 @dataclass(frozen=True, slots=True)
 class About:

@@ -83,13 +83,36 @@ class Renderer:
             quick_replies=self.quick_replies(spec, request.about),
         )
 
+    def template(self, spec: MessageSpec, about: About) -> CompiledTemplate:
+        """Choose the template of a message's text for the shopper's language.
+
+        Raises:
+            TemplateError: it cannot be compiled.
+        """
+        if spec.is_file:
+            return self._sandbox.find_localised(spec.text, self._chain(about))
+        return self._sandbox.compile_text(spec.text, f"messages.{spec.name}.text")
+
+    def languages(self, spec: MessageSpec) -> Sequence[str]:
+        """Give the languages that a message's text has files of its own for, as shoppers name them: `de`, `pt-BR`.
+
+        Raises:
+            TemplateError: the name of its file could leave the template directories.
+        """
+        if not spec.is_file:
+            return []
+        stem, _, suffixes = spec.text.partition(".")
+        files = self._sandbox.translations(spec.text)
+        tags = (file.removeprefix(f"{stem}.").removesuffix(suffixes).rstrip(".") for file in files)
+        return [tag for tag in tags if tag]
+
     def text(self, spec: MessageSpec, about: About) -> str:
         """Render a message's text, in the shopper's language where there is a template for it.
 
         Raises:
             TemplateError: the template cannot be rendered for this event.
         """
-        template = self._template(spec, about)
+        template = self.template(spec, about)
         return self._render(template, about, template.locale or self._shop.locale)
 
     def parameters(self, spec: MessageSpec, about: About) -> UtilityTemplate | None:
@@ -115,7 +138,7 @@ class Renderer:
         Raises:
             TemplateError: one cannot be rendered for this event.
         """
-        locale = self._template(spec, about).locale or self._shop.locale
+        locale = self.template(spec, about).locale or self._shop.locale
         replies = [
             QuickReply(
                 title=self._short(spec, about, f"quick_replies[{i}].title", reply.title, locale),
@@ -144,12 +167,7 @@ class Renderer:
         return QuickReply(title=title, payload=f"{ORDER_PAYLOAD}:{order.order_id}")
 
     def _chain(self, about: About) -> Sequence[str]:
-        return locale_chain(_language(about), self._shop.locale)
-
-    def _template(self, spec: MessageSpec, about: About) -> CompiledTemplate:
-        if spec.is_file:
-            return self._sandbox.find_localised(spec.text, self._chain(about))
-        return self._sandbox.compile_text(spec.text, f"messages.{spec.name}.text")
+        return locale_chain(language_of(about), self._shop.locale)
 
     def _render(self, template: CompiledTemplate, about: About, locale: str) -> str:
         order = about.order
@@ -180,8 +198,8 @@ class Renderer:
         return ReferenceView.model_construct(**dict(reference), estimated_delivery=estimate)
 
 
-def _language(about: About) -> str | None:
-    """Find the shopper's language: the one they have just used, else the one they ordered in."""
+def language_of(about: About) -> str | None:
+    """Find the shopper's language: the one they have just used, else the one they ordered in; None: not known."""
     known: Sequence[str | None] = (
         about.language,
         about.order.customer_locale if about.order else None,

@@ -132,6 +132,13 @@ class TemplateSandbox:
         except ValueError as error:
             raise TemplateError(str(error), None, name) from error
 
+    def path(self, template: CompiledTemplate) -> Path | None:
+        """Say where a template's file is; None for one that stands in the configuration."""
+        try:
+            return self._files.find(template.name)
+        except ValueError:
+            return None
+
     def compile_expression(self, source: str, name: str = "if") -> Expression:
         """Compile an expression, as it stands behind `if:`; *name* says where, for errors.
 

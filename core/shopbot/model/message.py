@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from shopbot.model.base import Value
 
@@ -64,3 +64,12 @@ class Receipt(Value):
     """The channel's own id of the message."""
     usage_percent: float | None = None
     """How much of the channel's quota is used, where it says so: above 80 the host slows down."""
+
+
+class MessagePreview(Value):
+    """What a sender would hand over for a message."""
+
+    to: str
+    """To whom or what: `POST https://graph.facebook.com/v25.0/102290129340398/messages`."""
+    body: JsonValue
+    """What goes there, as it is but for secrets: the JSON of a call, or a text."""

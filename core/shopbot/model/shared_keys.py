@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+_UNRESOLVED = "unresolved"
+"""What stands in an order reference's key while its shopper is not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class SharedKeys:
@@ -27,7 +30,19 @@ class SharedKeys:
 
     def order_reference(self, psid: str | None, order_id: int) -> str:
         """Name the reference by which an order is found again (JSON); `unresolved` stands for an unknown PSID."""
-        return f"{self.prefix}order_reference:{psid or 'unresolved'}:{order_id}"
+        return f"{self.prefix}order_reference:{psid or _UNRESOLVED}:{order_id}"
+
+    @property
+    def order_references(self) -> str:
+        """Give the pattern of all references' keys. A prefix has no characters that mean something in a pattern."""
+        return f"{self.prefix}order_reference:*"
+
+    def read_order_reference(self, key: str) -> tuple[str | None, int] | None:
+        """Split a reference's key into PSID and order id; None for a key of somebody else's that looks like one."""
+        psid, _, order_id = key.removeprefix(f"{self.prefix}order_reference:").partition(":")
+        if not (order_id.isascii() and order_id.isdigit()):
+            return None
+        return None if psid == _UNRESOLVED else psid, int(order_id)
 
     def order_confirmation(self, psid: str, order_id: int) -> str:
         """Name the mark that an order's confirmation went out (JSON)."""

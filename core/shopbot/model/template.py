@@ -1,6 +1,7 @@
 """Utility templates as the platform knows them: what is submitted for approval, and what became of it."""
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 
 from shopbot.model.base import Value
@@ -40,6 +41,11 @@ class TemplateDefinition(Value):
         """Give the numbers of the placeholders, in the order of the words, each once."""
         return tuple(dict.fromkeys(int(number) for number in _PLACEHOLDER.findall(self.body)))
 
+    def filled(self, values: Sequence[str]) -> str:
+        """Put values into their places; a place without one stays as it is."""
+        lines = {number: one_line(value) for number, value in enumerate(values, start=1)}
+        return _PLACEHOLDER.sub(lambda place: lines.get(int(place[1]), place[0]), self.body)
+
     def objection(self, parameters: int) -> str | None:
         """Say why the platform would not take it, or not with so many parameters; None when it would.
 
@@ -58,6 +64,11 @@ class TemplateDefinition(Value):
         if _PLACEHOLDER.match(self.body.strip()) or self.body.strip().endswith("}}"):
             return "the text may neither begin nor end with a placeholder"
         return None
+
+
+def one_line(value: str) -> str:
+    """Write a placeholder's value as platforms take it: on one line, and "-" where there is none."""
+    return " ".join(value.split()) or "-"
 
 
 class TemplateState(Value):

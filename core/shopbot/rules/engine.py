@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from shopbot.messages.sandbox import TemplateError
 from shopbot.model.outcome import JournalEntry, Outcome, Status
 from shopbot.model.reason import Reason
 from shopbot.rules.attempt import Attempt
 from shopbot.rules.backoff import Backoff
 from shopbot.rules.news import News, UnreadableError, read_json, read_news
+from shopbot.rules.objection import objection
 from shopbot.rules.rule import Rule, Step
 from shopbot.rules.steps import Steps
 from shopbot.store.claims import Claims, ClaimState
@@ -103,16 +103,10 @@ class Engine:
 
     async def _objection(self, attempt: Attempt, rule: Rule) -> Outcome | None:
         """Say why the rule has nothing to do for this event; None when it has."""
-        mismatch = rule.filters.mismatch(attempt.news) or rule.missing(attempt.news)
-        if mismatch is not None:
-            return mismatch
-        if rule.condition is not None:
-            try:
-                if not rule.condition.evaluate(attempt.context()):
-                    return Outcome.skipped(Reason.CONDITION_FALSE)
-            except TemplateError as error:
-                return Outcome.failed(Reason.CONDITION_FAILED, str(error))
-        return await self._taken(attempt, rule) if rule.by_business_key else None
+        found = objection(rule, attempt)
+        if found is None and rule.by_business_key:
+            return await self._taken(attempt, rule)
+        return found
 
     async def _taken(self, attempt: Attempt, rule: Rule) -> Outcome | None:
         """Say who has the rule's message already; None when it is free, or this event's own."""

@@ -65,13 +65,18 @@ class Ticket:
     @property
     def metadata(self) -> str:
         """Write what the platform echoes: it leads back to the claim without a look-up."""
-        return f"shopbot|{self.rule}:{self.subject}|{self.token}"
+        return write_metadata(self.rule, self.subject, self.token)
+
+
+def write_metadata(rule: str, subject: str, token: str) -> str:
+    """Put a claim's business key and its token into one text."""
+    return f"shopbot|{rule}:{subject}|{token}"
 
 
 def read_metadata(metadata: str) -> tuple[str, str] | None:
     """Split a message's metadata into the claim's business key and token; None where it is not ours."""
     parts = metadata.split("|")
-    if len(parts) != 3 or parts[0] != "shopbot":  # noqa: PLR2004 - as `Ticket.metadata` writes it
+    if len(parts) != 3 or parts[0] != "shopbot":  # noqa: PLR2004 - as `write_metadata` does
         return None
     return parts[1], parts[2]
 

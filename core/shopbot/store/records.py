@@ -1,6 +1,6 @@
 """What the store knows of an event, for people who ask."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -60,12 +60,9 @@ class Records:
         async with self._client.pipeline(transaction=False) as pipeline:
             pipeline.hmget(self._keys.event(event_id), _FIELDS)
             pipeline.lrange(self._keys.journal(event_id), 0, -1)
-            pipeline.get(self._keys.seen(event_id))
-            (head, status, reason, attempts, duplicates, order_id), lines, entry_id = await pipeline.execute()
-        if head is None and entry_id is not None:
-            # Its first attempt has not ended.
-            found: Any = await self._client.xrange(self._keys.inbox, entry_id, entry_id)
-            head = found[0][1].get(b"head") if found else None
+            (head, status, reason, attempts, duplicates, order_id), lines = await pipeline.execute()
+        if head is None:
+            head = (await self._entry(event_id)).get(b"head")
         if head is None:
             return None
         event = read_event(event_id, head, b"")
@@ -81,6 +78,17 @@ class Records:
             order_id=int(order_id) if order_id else None,
             journal=read_journal(event_id, lines),
         )
+
+    async def body(self, event_id: str) -> tuple[str, bytes] | None:
+        """Give the topic and the body of an event that is not finished; None where its body is gone."""
+        found: Any = await self._client.hmget(self._keys.event(event_id), ["head", "body"])
+        head, body = found
+        if head is None:
+            entry = await self._entry(event_id)
+            head, body = entry.get(b"head"), entry.get(b"body")
+        if head is None or body is None:
+            return None
+        return read_event(event_id, head, b"").topic, body
 
     async def events_of_order(self, order_id: int) -> Sequence[str]:
         """List the ids of the events about an order, oldest first."""
@@ -111,6 +119,12 @@ class Records:
             for _, fields in found
             if b"head" in fields
         ]
+
+    async def _entry(self, event_id: str) -> Mapping[bytes, bytes]:
+        """Give the fields of the entry that holds an event until its first attempt has ended; then there are none."""
+        entry_id: Any = await self._client.get(self._keys.seen(event_id))
+        found: Any = await self._client.xrange(self._keys.inbox, entry_id, entry_id) if entry_id else ()
+        return found[0][1] if found else {}
 
     async def _ids(self, key: str) -> Sequence[str]:
         found = await self._client.zrange(key, 0, -1)

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -15,8 +16,8 @@ from shopbot.store.keys import Keys
 
 MOST_INDEXED = 100
 """So many of a shopper's orders, the newest, are found without their ids."""
-_SCANNED = 1_000
 _EARLY_MS = 2 * 86_400_000
+_SCANNED_AT_ONCE = 500
 
 
 class References:
@@ -92,10 +93,34 @@ class References:
     async def find(self, psid: str | None, order_id: int) -> OrderReference | None:
         """Give a shopper's own order; None for one that is not theirs, and for one that nothing is known of.
 
-        psid: None finds one whose shopper is not known.
+        psid: None finds an order that is kept as unresolved.
         """
         found = await self._client.get(self._shared.order_reference(psid, order_id))
         return _read(found, order_id, psid) if found else None
+
+    async def called(self, name: str) -> Sequence[OrderReference]:
+        """Give the orders that people call *name*, with `#` or without.
+
+        Looks through all references, which takes as long as there are many: for people who ask, never for an event.
+        """
+        wanted, cursor = _plain(name), 0
+        found: dict[bytes, OrderReference] = {}  # a scan may give a key twice
+        while True:
+            page: Any = await self._client.scan(cursor, match=self._shared.order_references, count=_SCANNED_AT_ONCE)
+            cursor, keys = page
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for key in keys:
+                    pipeline.get(key)
+                texts = await pipeline.execute()
+            for key, text in zip(keys, texts, strict=True):
+                if wanted.isascii() and wanted.encode() not in (text or b"").lower():
+                    continue  # far cheaper than to read each of them
+                place = self._shared.read_order_reference(key.decode(errors="replace"))
+                reference = _read(text, place[1], place[0]) if place is not None else None
+                if reference is not None and _plain(reference.number) == wanted:
+                    found[key] = reference
+            if cursor == 0:
+                return list(found.values())
 
     async def newest(self, psid: str, count: int) -> Sequence[OrderReference]:
         """Give a shopper's last *count* orders, the newest first; takes as long however many there are in the store."""
@@ -111,30 +136,6 @@ class References:
             found = await pipeline.execute()
         references = [_read(text, order_id, psid) for order_id, text in zip(order_ids, found, strict=True) if text]
         return references[:count]
-
-    async def id_of_number(self, number: str) -> int | None:
-        """Look for the order that people call *number* (`#1234`); None where there is none.
-
-        There is no index for it: it looks through all references, a thousand at a time. For a person who asks.
-        """
-        batch: list[str] = []
-        async for key in self._client.scan_iter(match=self._shared.order_reference("*", 0)[:-1] + "*", count=_SCANNED):
-            batch.append(key.decode() if isinstance(key, bytes) else key)
-            if len(batch) == _SCANNED and (found := await self._of_number(batch, number)) is not None:
-                return found
-            batch = batch if len(batch) < _SCANNED else []
-        return await self._of_number(batch, number) if batch else None
-
-    async def _of_number(self, names: Sequence[str], number: str) -> int | None:
-        async with self._client.pipeline(transaction=False) as pipeline:
-            for name in names:
-                pipeline.get(name)
-            texts = await pipeline.execute()
-        for name, text in zip(names, texts, strict=True):
-            last = name.rpartition(":")[2]
-            if text and last.isdigit() and _read(text, int(last), None).number == number:
-                return int(last)
-        return None
 
     async def _index(self, reference: OrderReference, psid: str, unresolved_key: str | None) -> None:
         """Enter a reference into its shopper's index; a crash before this leaves the event to be worked on again."""
@@ -152,3 +153,7 @@ class References:
 
 def _read(text: bytes | str | None, order_id: int, psid: str | None) -> OrderReference:
     return OrderReference.from_json(text, order_id, psid) if text else OrderReference.of(order_id, psid)
+
+
+def _plain(name: str) -> str:
+    return name.strip().removeprefix("#").casefold()

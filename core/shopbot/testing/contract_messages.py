@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from typing import ClassVar
 
 import pytest
 
+from shopbot.config.fields import secret_texts
+from shopbot.discovery import implements
 from shopbot.plugin import Delivery, OutboundMessage, QuickReply, Receipt, UtilityTemplate
 from shopbot.testing.contract_base import PSID, PluginContract, Running
 
@@ -79,6 +82,30 @@ class SenderContract(PluginContract):
         assert receipt is not None
         if delivered is not None:
             assert [message.text for message in delivered] == [text]
+
+    @pytest.mark.parametrize("delivery", list(Delivery))
+    def test_a_preview_shows_the_message_and_no_secret_before_anything_is_started(self, delivery: Delivery) -> None:
+        if delivery not in self.deliveries:
+            pytest.skip(f"takes no {delivery}")
+        if not implements(type(self.make()), "preview_message"):
+            pytest.skip("shows no previews")
+        (previewer,) = self.facade().previewers
+        preview = previewer.compute(a_message(delivery=delivery))
+
+        assert preview is not None
+        assert preview.to
+        shown = json.dumps(preview.model_dump(mode="json"), ensure_ascii=False)
+        assert "#1234" in shown  # of the text, and among the template's values
+        for secret in secret_texts(type(self.config()), dict(self.settings)):
+            assert secret not in shown
+
+    async def test_a_preview_sends_nothing(self) -> None:
+        async with self.running() as running:
+            for previewer in running.hooks.previewers:
+                previewer.compute(a_message())
+            delivered = self.delivered()
+
+        assert not delivered
 
 
 def a_message(**changes: object) -> OutboundMessage:
