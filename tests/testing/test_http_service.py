@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
+import pytest
 
 from shopbot.testing.http_service import Answer, Asked, HttpService
 
@@ -32,3 +35,14 @@ async def test_it_gives_the_answers_that_it_was_told_and_then_its_own() -> None:
     assert (first.status_code, first.headers["Retry-After"], first.content) == (503, "90", b"")
     assert (second.status_code, second.text) == (418, "short and stout")
     assert (third.status_code, third.json()) == (201, {"path": "/pot"})
+
+
+async def test_a_test_can_wait_until_it_was_asked() -> None:
+    service = HttpService()
+    async with service.serve() as address, httpx.AsyncClient(base_url=address) as client:
+        waiting = asyncio.create_task(service.wait_for(1))
+        await client.get("/here")
+
+        assert [asked.path for asked in await waiting] == ["/here"]
+        with pytest.raises(TimeoutError, match="asked 1 of 2 times"):
+            await service.wait_for(2, timeout_seconds=0.01)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,6 +71,7 @@ class HttpService:
         self.asked: list[Asked] = []
         self.silent_seconds = 0.0
         """How long it says nothing before it answers."""
+        self._arrived = asyncio.Event()
 
     @asynccontextmanager
     async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
@@ -85,6 +86,20 @@ class HttpService:
         async with serving(app, host, port) as address:
             yield address
 
+    async def wait_for(self, count: int, timeout_seconds: float = 10.0) -> Sequence[Asked]:
+        """Wait until it was asked *count* times in all, and give what it was asked.
+
+        Raises TimeoutError, which says how often it was.
+        """
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                while len(self.asked) < count:
+                    self._arrived.clear()
+                    await self._arrived.wait()
+        except TimeoutError:
+            raise TimeoutError(f"asked {len(self.asked)} of {count} times after {timeout_seconds} s") from None
+        return self.asked
+
     async def _answer(self, request: Request, path: str = "") -> HTTPResponse:
         del path  # it is decoded, and `request.path` is not
         asked = Asked(
@@ -96,6 +111,7 @@ class HttpService:
             client_port=request.port,
         )
         self.asked.append(asked)
+        self._arrived.set()
         if self.silent_seconds:
             await asyncio.sleep(self.silent_seconds)
         answer = self.answers.pop(0) if self.answers else self.respond(asked)
