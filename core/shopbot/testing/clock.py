@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+__all__ = ["Clock", "ManualClock", "MovedClock"]
+
 Clock = Callable[[], float]
 """Gives the time now, in seconds since 1970 UTC; `time.time` is one."""
 
