@@ -70,12 +70,27 @@ def test_a_drop_in_can_go_without_tests(tmp_path: Path) -> None:
 
 
 def test_it_can_be_made_elsewhere(tmp_path: Path) -> None:
-    new_plugin(tmp_path, "--directory", "shop", "--drop-in", "--plugins-dir", "ours/plugins")
-    new_plugin(tmp_path, "--directory", "packages", name="another")
+    drop_in = new_plugin(tmp_path, "--directory", "shop", "--drop-in", "--plugins-dir", "ours/plugins")
+    package = new_plugin(tmp_path, "--directory", "my packages", name="another")
 
     assert tree(tmp_path / "shop") == ["ours/plugins/customer_list.py", "tests/test_customer_list.py"]
     assert 'drop_in = "../ours/plugins/customer_list.py"' in (tmp_path / "shop/tests/test_customer_list.py").read_text()
-    assert tree(tmp_path / "packages")[0] == "shopbot-another/.gitignore"
+    assert drop_in.output.endswith(
+        "  $ pytest shop/tests/test_customer_list.py\n  $ shopbot check shop/shopbot.yaml\n",
+    )
+    assert tree(tmp_path / "my packages")[0] == "shopbot-another/.gitignore"
+    assert "  $ pip install -e './my packages/shopbot-another[test]'\n  $ pytest 'my packages/" in package.output
+
+
+def test_the_next_commands_find_it_wherever_it_is(tmp_path: Path) -> None:
+    drop_in = new_plugin(tmp_path, "--directory", "shop", "--drop-in", "--no-tests")
+    package = new_plugin(tmp_path, "--directory", str(tmp_path / "packages"), name="another")
+
+    assert drop_in.output.endswith(
+        "next:\n  $ shopbot plugins customer_list --plugins-dir shop/plugins.d\n"
+        "  $ shopbot check shop/shopbot.yaml\n  $ shopbot run shop/shopbot.yaml\n"
+    )
+    assert f"  $ pip install -e '{tmp_path}/packages/shopbot-another[test]'\n" in package.output
 
 
 def test_what_was_written_is_known_at_once(tmp_path: Path) -> None:

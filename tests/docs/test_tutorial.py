@@ -27,7 +27,7 @@ def file_of(block: Block) -> str | None:
     return found[1] if found else None
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_reader_gets_what_the_tutorial_shows(tmp_path: Path) -> None:
     reader = Reader(tmp_path)
     todo = of_page(TUTORIAL)
@@ -52,6 +52,13 @@ def test_a_reader_gets_what_the_tutorial_shows(tmp_path: Path) -> None:
 
     for block in todo:
         read(reader, block)
+    # What the last paragraph says in words.
+    tests = reader.directory / "tests" / "test_crm_customers.py"
+    text = tests.read_text(encoding="utf-8")
+    text = text.replace("\nimport pytest\n", "\nimport pytest\nfrom shopbot_crm_customers import crm_customers\n")
+    text = text.replace('drop_in = "../plugins.d/crm_customers.py"', "module = crm_customers")
+    tests.write_text(text, encoding="utf-8")
+    assert run_pytest(reader.directory, environ={"PYTHONPATH": "src"}).exit_code == 0
 
 
 def read(reader: Reader, block: Block, **replaced: str) -> None:
@@ -77,6 +84,7 @@ def test_every_file_of_the_tutorial_is_named() -> None:
     ]
 
 
+@pytest.mark.timeout(600)
 def test_tests_that_are_shown_pass(tmp_path: Path) -> None:
     for number, block in enumerate(block for block in of_page(TESTING) if block.language == "python"):
         (tmp_path / f"test_block_{number}.py").write_text(block.text, encoding="utf-8")

@@ -38,7 +38,7 @@ def install(packages: Sequence[Path], directory: Path) -> Mapping[str, str]:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     options = ["--no-index", "--no-deps", "--no-build-isolation", "--target", str(directory)]
     done = subprocess.run(  # noqa: S603 - this Python
-        [*command, *options, *map(str, packages)], capture_output=True, text=True, check=False, timeout=100
+        [*command, *options, *map(str, packages)], capture_output=True, text=True, check=False, timeout=200
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return {"PYTHONPATH": os.pathsep.join(filter(None, [str(directory), os.environ.get("PYTHONPATH")]))}

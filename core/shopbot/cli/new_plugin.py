@@ -4,7 +4,7 @@ import json
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -69,7 +69,7 @@ def _write(files: Mapping[Path, str]) -> None:
             file.write(text)
 
 
-def _give_up(why: str) -> None:
+def _give_up(why: str) -> NoReturn:
     typer.echo(why, err=True)
     raise typer.Exit(1)
 

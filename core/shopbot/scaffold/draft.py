@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -63,7 +64,13 @@ def draft_package(name: str, kind: Kind, directory: Path) -> Draft:
         root / "src" / package / "py.typed": "",
         root / "tests" / f"test_{name}.py": _test(name, kind, package=package, drop_in=""),
     }
-    commands = (f"pip install -e './{root.as_posix()}[test]'", f"pytest {root.as_posix()}", f"shopbot plugins {name}")
+    # With a dot in front, because pip takes a bare name for one of the index.
+    local = root.as_posix() if root.is_absolute() else f"./{root.as_posix()}"
+    commands = (
+        f"pip install -e {shlex.quote(f'{local}[test]')}",
+        f"pytest {shlex.quote(root.as_posix())}",
+        f"shopbot plugins {name}",
+    )
     return Draft(files, first_block(manual), commands)
 
 
@@ -72,12 +79,15 @@ def draft_drop_in(name: str, kind: Kind, directory: Path, plugins_dir: Path, *, 
     plugin = _render(f"{kind}.py.j2", name=name)
     path = directory / plugins_dir / f"{name}.py"
     files = {path: plugin}
-    commands: tuple[str, ...] = (f"shopbot plugins {name}", "shopbot check", "shopbot run")
+    config = "" if directory == Path() else f" {shlex.quote((directory / 'shopbot.yaml').as_posix())}"
+    place = "" if path.parent == Path("plugins.d") else f" --plugins-dir {shlex.quote(path.parent.as_posix())}"
+    commands = (f"shopbot plugins {name}{place}", f"shopbot check{config}", f"shopbot run{config}")
     if tests:
         test_path = directory / "tests" / f"test_{name}.py"
         way = Path(os.path.relpath(path, test_path.parent)).as_posix()
         files[test_path] = _test(name, kind, package="", drop_in=way)
-        commands = ("pip install 'shopbot[testing]'", f"pytest {test_path.as_posix()}", "shopbot check")
+        test = shlex.quote(test_path.as_posix())
+        commands = ("pip install 'shopbot[testing]'", f"pytest {test}", f"shopbot check{config}")
     return Draft(files, first_block(_manual(plugin)), commands)
 
 

@@ -1,10 +1,12 @@
 """A service that a plugin calls, such as a gateway or a warehouse: keeps what it is asked, and answers as it is told.
 
-service = HttpService()
-service.answers.append(Answer(503, headers={"Retry-After": "90"}))
-async with service.serve() as address:
-    ...  # let the plugin call f"{address}/orders"
-assert service.asked[0].json() == {"order": "#1234"}
+    service = HttpService()
+    service.answers.append(Answer(503, headers={"Retry-After": "90"}))
+    async with service.serve() as address:
+        ...  # let the plugin call f"{address}/orders"
+    assert service.asked[0].json() == {"order": "#1234"}
+
+It takes every path and method. Answers that depend on the request come from a function.
 """
 
 from __future__ import annotations
