@@ -20,6 +20,7 @@ from shopbot.discovery import KINDS, Found, PluginType, discover, implements
 from shopbot.hook_call import CONTRACTS
 from shopbot.hookspecs import HookSpecs
 from shopbot.model.reason import Reason
+from shopbot.scaffold.manual import fenced
 
 DOCS = Path(__file__).parent
 COMMAND = "python docs/generate.py"
@@ -111,15 +112,7 @@ def _rank(plugin: PluginType) -> tuple[int, str]:
 def _plugin(plugin: PluginType) -> str:
     settings = settings_of(plugin.config)
     table = _table(settings) if settings else "It has no settings."
-    return f"## {plugin.name}\n\n*{', '.join(plugin.kinds)}*\n\n{_fenced(plugin.manual)}\n\n{table}"
-
-
-def _fenced(manual: str) -> str:
-    """Turn a docstring's indented YAML into fenced YAML."""
-    blocks = re.sub(
-        r"(?m)^((?: {4}.*\n|\n(?= {4}))+)", lambda block: f"```yaml\n{textwrap.dedent(block[1]).strip()}\n```\n", manual
-    )
-    return blocks.strip()
+    return f"## {plugin.name}\n\n*{', '.join(plugin.kinds)}*\n\n{fenced(plugin.manual)}\n\n{table}"
 
 
 # --- configuration.md ------------------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ class Found:
             if self.entry_point is not None:
                 loaded = self.entry_point.load()
             elif self.path is not None:
-                loaded = _import_file(self.path)
+                loaded = import_file(self.path)
             else:
                 loaded = None
         except (Exception, SystemExit) as error:
@@ -157,7 +157,8 @@ def _dropped_in(directory: Path | None) -> list[Found]:
     ]
 
 
-def _import_file(path: Path) -> ModuleType:
+def import_file(path: Path) -> ModuleType:
+    """Import a drop-in file, under a name that no other file has. Raises whatever the file raises."""
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
     name = f"shopbot_dropin_{digest}_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)

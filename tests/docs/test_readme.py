@@ -30,6 +30,7 @@ SIGNED_LINKS = {"checkout_tokens": {"keys": [{"id": "a", "secret": "${CHECKOUT_T
 """Without a key, no plugin may make checkout links."""
 
 COMPANIONS: Mapping[str, str] = {
+    "crm_customers": "resolvers: [{use: crm_customers, file: customers.csv}]",
     "customer_list": 'resolvers: [{use: customer_list, customers: {1: "7312345678901234"}}]',
     "staff_cart": 'carts: [{use: staff_cart, psids: ["7312345678901234"]}]',
 }

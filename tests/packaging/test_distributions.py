@@ -142,6 +142,7 @@ def test_the_wheel_holds_the_code_its_data_and_nothing_else(wheel: Path) -> None
     [
         "shopbot/py.typed",
         "shopbot_plugins/py.typed",
+        "shopbot/scaffold/skeletons/resolver.py.j2",
         "shopbot/store/lua/add.lua",
         "shopbot/data/templates/order_confirmation.txt.j2",
         "shopbot/data/config/minimal.yaml",
@@ -160,6 +161,7 @@ def test_the_wheel_names_its_plugins_and_its_command(wheel: Path) -> None:
         lines = archive.read(name).decode().splitlines()
 
     assert "shopbot = shopbot.cli:main" in lines
+    assert "shopbot = shopbot.testing.pytest_plugin" in lines
     modules = {path.stem for path in (ROOT / "plugins" / "shopbot_plugins").glob("[a-z]*.py")}
     assert {line.partition(" = ")[2] for line in lines if "shopbot_plugins." in line} == {
         f"shopbot_plugins.{module}" for module in modules
@@ -234,6 +236,16 @@ def test_the_installed_command_checks_a_configuration(installed: Environment, tm
     done = installed.run("shopbot", "check", cwd=tmp_path)
 
     assert (done.returncode, done.stdout) == (0, "shopbot.yaml: no problems\n"), done.stderr
+
+
+def test_the_installed_command_writes_a_plugin_whose_tests_pass(installed: Environment, tmp_path: Path) -> None:
+    """The skeletons and the pytest plugin come with the wheel."""
+    written = installed.run("shopbot", "new-plugin", "mine", "--kind", "resolver", "--drop-in", cwd=tmp_path)
+    arguments = ("-q", "-p", "no:asyncio", "-W", "error", "-k", "a_shop or names_the_shopper", "tests")
+    done = installed.run("python", "-m", "pytest", *arguments, cwd=tmp_path)
+
+    assert written.returncode == 0, written.stderr
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_the_installed_demo_runs_the_main_job(installed: Environment, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from shopbot.plugin import Run, Status
 from shopbot.testing.contracts import PSID, ObserverContract, Running, a_finished_run
+from shopbot.testing.fixtures import HostFixture, OrdersFixture
 from shopbot_plugins import audit_log
 from support.audit_writer import write_in_a_process, write_lines
 
@@ -97,6 +98,13 @@ class TestAuditLog(ObserverContract):
             await self.observe(running, a_finished_run())
 
             assert lines(running.data_dir / "orders.log")
+
+    async def test_a_host_keeps_it(self, shopbot_host: HostFixture, shopbot_orders: OrdersFixture) -> None:
+        async with shopbot_host("plugins: [{use: audit_log}]") as shop:
+            await shop.finished(await shop.post("orders/paid", shopbot_orders(psid=PSID)))
+        (line,) = lines(shopbot_host.directory / "data" / "audit.jsonl")
+
+        assert (line["order"], line["status"]) == ("#1234", "done")
 
 
 def test_worker_processes_share_the_file_without_losing_or_mixing_lines(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from shopbot.plugin import Delivery, QuickReply, UtilityTemplate
 from shopbot.testing.contracts import PSID, SenderContract, a_message
+from shopbot.testing.fixtures import HostFixture, OrdersFixture
 from shopbot_plugins import console
 
 
@@ -96,6 +97,14 @@ class TestConsole(SenderContract):
         card = capsys.readouterr().out
 
         assert {len(line) for line in card.splitlines()} == {30}
+
+    async def test_a_host_prints_its_confirmations(
+        self, shopbot_host: HostFixture, shopbot_orders: OrdersFixture, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        async with shopbot_host("senders: [{use: console}]") as shop:
+            await shop.finished(await shop.post("orders/paid", shopbot_orders(psid=PSID)))
+
+        assert "Order confirmed! 🎉" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("width", [0, 19, 501, "wide"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from shopbot.hooks import PluginFailedError
 from shopbot.testing import contracts
 from shopbot.testing.contracts import PSID, ResolverContract
 from shopbot.testing.orders import paid_order
+from support.pytest_run import run_pytest
 
 SOUND = '''
 """Find the shopper in the note.
@@ -85,7 +85,7 @@ ALL = [name for name in dir(ResolverContract) if name.startswith("test_") and "e
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_sound_plugin_passes(name: str, tmp_path: Path) -> None:
-    run(contract(tmp_path), name)
+    call(contract(tmp_path), name)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_sound_plugin_passes(name: str, tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_found(change: Callable[[str], str], test: str, tmp_path: Path) -> None:
     with pytest.raises((AssertionError, ValueError, pytest.fail.Exception)):
-        run(contract(tmp_path, change), f"test_{test}")
+        call(contract(tmp_path, change), f"test_{test}")
 
 
 @pytest.mark.parametrize(
@@ -170,10 +170,10 @@ def test_what_is_wrong_is_found(change: Callable[[str], str], test: str, tmp_pat
 )
 def test_the_hooks_are_held_against_the_hookspecs(old: str, new: str, tmp_path: Path) -> None:
     with pytest.raises((PluginError, PluginFailedError)):
-        run(contract(tmp_path, replacing(old, new)), "test_it_names_the_shopper")
+        call(contract(tmp_path, replacing(old, new)), "test_it_names_the_shopper")
 
 
-def run(contract: Contract, name: str) -> None:
+def call(contract: Contract, name: str) -> None:
     answer = getattr(contract, name)()
     if answer is not None:
         with asyncio.Runner() as runner:
@@ -181,15 +181,39 @@ def run(contract: Contract, name: str) -> None:
 
 
 def test_the_manual_of_the_contracts_works_as_it_is(tmp_path: Path) -> None:
-    """An integrator copies both blocks."""
-    example, hook = re.findall(r"(?:^ {4}.*\n|^\n(?= {4}))+", contracts.__doc__ or "", re.MULTILINE)
+    """An integrator copies it."""
+    (example,) = re.findall(r"(?:^ {4}.*\n|^\n(?= {4}))+", contracts.__doc__ or "", re.MULTILINE)
     test = f"from shopbot_plugins import note_attributes\n{textwrap.dedent(example)}"
-    conftest = f"import asyncio\nimport inspect\nimport pytest\n{textwrap.dedent(hook)}"
     (tmp_path / "test_mine.py").write_text(test, encoding="utf-8")
-    (tmp_path / "conftest.py").write_text(conftest, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", str(tmp_path)]
 
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)  # noqa: S603 - pytest
+    run = run_pytest(tmp_path)
 
-    assert done.returncode == 0, done.stdout
-    assert re.search(r"2[0-9] passed", done.stdout)
+    assert run.exit_code == 0, run.output
+    assert 20 <= run.count("passed") < 30
+
+
+@pytest.mark.parametrize("import_mode", ["prepend", "importlib"])
+def test_a_drop_in_file_is_tested_where_it_lies(import_mode: str, tmp_path: Path) -> None:
+    (tmp_path / "plugins.d").mkdir()
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "plugins.d" / "sound.py").write_text(SOUND.lstrip(), encoding="utf-8")
+    test = """
+from shopbot.testing.contracts import PSID, ResolverContract
+from shopbot.testing.orders import paid_order
+
+class TestSound(ResolverContract):
+    drop_in = "../plugins.d/sound.py"
+    settings = {"token": "a-token"}
+    order = paid_order(psid=PSID)
+"""
+    (tmp_path / "tests" / "test_sound.py").write_text(test, encoding="utf-8")
+
+    run = run_pytest(tmp_path, "tests", f"--import-mode={import_mode}")
+
+    assert run.exit_code == 0, run.output
+    assert run.count("passed") >= 20
+
+
+def test_a_drop_in_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no_such_plugin\.py"):
+        type("TestIt", (ResolverContract,), {"drop_in": "no_such_plugin.py", "__module__": __name__})

@@ -11,10 +11,11 @@ from typing import Any, ClassVar
 
 import pytest
 from pydantic import ValidationError
-from sanic.response import HTTPResponse
 
 from shopbot.plugin import CartResult, Retry
-from shopbot.testing.contracts import PSID, CartContract, Running
+from shopbot.testing.contracts import ORDERED_AT, PSID, CartContract, Running
+from shopbot.testing.fixtures import HostFixture, OrdersFixture
+from shopbot.testing.http_service import Answer
 from shopbot_plugins import http_cart
 from support.merchant import MerchantService
 
@@ -70,7 +71,7 @@ class TestHttpCart(CartContract):
     )
     async def test_the_answer_says_what_became_of_the_cart(self, status: int, result: CartResult) -> None:
         async with self.running() as running:
-            self.service.answers.append(HTTPResponse(status=status))
+            self.service.answers.append(Answer(status))
 
             assert await self.clear(running) is result
 
@@ -78,7 +79,7 @@ class TestHttpCart(CartContract):
     async def test_every_other_answer_is_asked_for_again(self, status: int) -> None:
         """The host gives up after its attempts, and says with what answer."""
         async with self.running() as running:
-            self.service.answers.append(HTTPResponse(status=status, headers={"Location": "/elsewhere"}))
+            self.service.answers.append(Answer(status, headers={"Location": "/elsewhere"}))
             with pytest.raises(Retry, match=f"HTTP {status}") as failure:
                 await self.clear(running)
 
@@ -96,7 +97,7 @@ class TestHttpCart(CartContract):
     )
     async def test_the_service_says_when_to_come_back(self, header: str, low: float, high: float) -> None:
         async with self.running() as running:
-            self.service.answers.append(HTTPResponse(status=503, headers={"Retry-After": header}))
+            self.service.answers.append(Answer(503, headers={"Retry-After": header}))
             with pytest.raises(Retry) as failure:
                 await self.clear(running)
 
@@ -106,7 +107,7 @@ class TestHttpCart(CartContract):
     @pytest.mark.parametrize("header", ["", "soon", "-5", "0", "1e9", "Mon, 23 Nov 2020 09:15:00 GMT", "²"])
     async def test_a_time_that_makes_no_sense_is_left_to_the_retry_settings(self, header: str) -> None:
         async with self.running() as running:
-            self.service.answers.append(HTTPResponse(status=503, headers={"Retry-After": header}))
+            self.service.answers.append(Answer(503, headers={"Retry-After": header}))
             with pytest.raises(Retry) as failure:
                 await self.clear(running)
 
@@ -129,7 +130,7 @@ class TestHttpCart(CartContract):
 
     async def test_connections_are_used_again(self) -> None:
         async with self.running() as running:
-            self.service.answers += [HTTPResponse("a body", status=500), HTTPResponse("a body", status=200)]
+            self.service.answers += [Answer(500, "a body"), Answer(200, "a body")]
             with pytest.raises(Retry):
                 await self.clear(running)
             await self.clear(running)
@@ -143,6 +144,17 @@ class TestHttpCart(CartContract):
             await self.clear(running, psid="../admin?x=1#")
 
             assert self.service.asked[0].path == "/carts/..%2Fadmin%3Fx%3D1%23"
+
+    async def test_a_host_has_the_paid_cart_cleared(
+        self, shopbot_host: HostFixture, shopbot_orders: OrdersFixture
+    ) -> None:
+        service = MerchantService()
+        service.carts[PSID] = ORDERED_AT - timedelta(minutes=5)
+        changes = "carts: [{use: http_cart, url: '${CARTS}/carts/{psid}'}]"
+        async with service.serve() as address, shopbot_host(changes, environ={"CARTS": address}) as shop:
+            await shop.finished(await shop.post("orders/paid", shopbot_orders(psid=PSID)))
+
+        assert service.carts == {}
 
 
 @pytest.mark.parametrize(

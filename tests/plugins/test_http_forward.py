@@ -12,13 +12,14 @@ from typing import Any, ClassVar
 
 import pytest
 from pydantic import ValidationError
-from sanic.response import HTTPResponse
 
 from shopbot.plugin import Event, Order, Reason, Run, Status
 from shopbot.testing.contracts import PSID, StepContract, an_event
+from shopbot.testing.fixtures import HostFixture, OrdersFixture
+from shopbot.testing.http_service import Answer, Asked
 from shopbot.testing.orders import DEFAULT_ORDER_ID, paid_order
 from shopbot_plugins import http_forward
-from support.merchant import Asked, MerchantService
+from support.merchant import MerchantService
 
 URL = "https://shop.example/hooks"
 SECRET = "a-signing-secret"
@@ -101,14 +102,14 @@ class TestHttpForward(StepContract):
     @pytest.mark.parametrize("status", [200, 201, 202, 204])
     async def test_2xx_is_done(self, status: int) -> None:
         async with self.running() as running:
-            self.service.answers.append(HTTPResponse(status=status))
+            self.service.answers.append(Answer(status))
 
             assert (await self.take(running, paid_order())).status is Status.DONE
 
     @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504])
     async def test_what_may_pass_is_tried_again(self, status: int) -> None:
         async with self.running() as running:
-            self.service.answers.append(HTTPResponse(status=status, headers={"Retry-After": "90"}))
+            self.service.answers.append(Answer(status, headers={"Retry-After": "90"}))
             outcome = await self.take(running, paid_order())
 
         assert (outcome.status, outcome.retry_after_seconds) == (Status.DEFERRED, 90)
@@ -118,7 +119,7 @@ class TestHttpForward(StepContract):
     async def test_what_will_not_pass_is_given_up(self, status: int) -> None:
         """A redirect too: it would carry the token to another address."""
         async with self.running() as running:
-            self.service.answers.append(HTTPResponse(status=status, headers={"Location": "/hooks"}))
+            self.service.answers.append(Answer(status, headers={"Location": "/hooks"}))
             outcome = await self.take(running, paid_order())
 
             assert (outcome.status, outcome.detail) == (Status.FAILED, f"HTTP {status}")
@@ -138,6 +139,20 @@ class TestHttpForward(StepContract):
             outcome = await self.take(running, paid_order())
 
         assert (outcome.status, outcome.detail) == (Status.DEFERRED, "not reached: ReadTimeout")
+
+    async def test_a_rule_has_it_as_a_step(self, shopbot_host: HostFixture, shopbot_orders: OrdersFixture) -> None:
+        changes = """
+            plugins: [{use: http_forward, url: "${WAREHOUSE}/hooks"}]
+            rules: [{name: tell_the_warehouse, on: [orders/paid], steps: [http_forward]}]
+            """
+        service = MerchantService()
+        async with service.serve() as address, shopbot_host(changes, environ={"WAREHOUSE": address}) as shop:
+            event_id = await shop.post("orders/paid", shopbot_orders())
+            await shop.finished(event_id)
+
+        assert [(asked.headers["idempotency-key"], asked.json()["order"]["name"]) for asked in service.asked] == [
+            (event_id, "#1234")
+        ]
 
 
 @pytest.mark.parametrize(

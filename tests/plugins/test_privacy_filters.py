@@ -7,7 +7,8 @@ from typing import ClassVar
 import pytest
 from pydantic import ValidationError
 
-from shopbot.testing.contracts import FiltersContract
+from shopbot.testing.contracts import PSID, FiltersContract
+from shopbot.testing.fixtures import HostFixture, OrdersFixture
 from shopbot_plugins import privacy_filters
 
 
@@ -34,6 +35,19 @@ class TestPrivacyFilters(FiltersContract):
             (None, ""),
         ],
     }
+
+    async def test_messages_have_them(self, shopbot_host: HostFixture, shopbot_orders: OrdersFixture) -> None:
+        changes = """
+            plugins: [{use: privacy_filters}]
+            messages:
+              order_confirmation:
+                tag: order_update
+                text: "{{ customer.first_name }} {{ customer.last_name | initial }}, {{ order.email | mask_email }}"
+            """
+        async with shopbot_host(changes) as shop:
+            await shop.finished(await shop.post("orders/paid", shopbot_orders(psid=PSID)))
+
+            assert [message.text for message in shop.messenger.sent] == ["Ada L., a…@example.com"]
 
 
 class TestAnotherSign(FiltersContract):

@@ -18,6 +18,7 @@ from sanic.response import HTTPResponse
 from shopbot.plugin import ChannelDown, Order, PolledOrder, Retry
 from shopbot.testing.clock import ManualClock
 from shopbot.testing.contracts import ORDERED_AT, PSID, PollerContract, Running, changed_order
+from shopbot.testing.fixtures import HostFixture, OrdersFixture
 from shopbot.testing.orders import fulfilled_order, pending_order, refunded_order
 from shopbot.testing.serving import new_app, serving
 from shopbot.testing.shopify import ShopifySimulator
@@ -86,6 +87,15 @@ class TestShopifyOrders(ShopifyOrders):
             (line.title, line.quantity, line.price) for line in told.line_items
         ]
         assert [(one.name, one.value) for one in polled.attributes] == [("psid", PSID)]
+
+    async def test_a_host_confirms_an_order_whose_webhooks_were_lost(
+        self, shopbot_host: HostFixture, shopbot_orders: OrdersFixture, shopbot_shopify: ShopifySimulator
+    ) -> None:
+        async with shopbot_shopify.serve() as address:
+            shopbot_shopify.place(shopbot_orders(psid=PSID))
+            pollers = f"pollers: [{{use: shopify_orders, every: 100ms, access_token: {TOKEN}, api_url: '{address}'}}]"
+            async with shopbot_host(pollers) as shop:
+                assert [message.psid for message in await shop.messenger.wait_for_sent(1)] == [PSID]
 
     async def test_no_address_that_holds_a_key_is_read(self) -> None:
         async with self.running() as running:

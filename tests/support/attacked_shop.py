@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import yaml
 
 from shopbot.host.blueprint import load_blueprint
 from shopbot.host.shop_host import Role, ShopHost
+from shopbot.testing.clock import MovedClock as MovedClock  # noqa: PLC0414 - the tests of this shop take it from here
 from shopbot.testing.host import CONFIG, PAGE_TOKEN, SECRET, ShopUnderTest
 from shopbot.testing.messenger import MessengerSimulator
 from shopbot.testing.orders import paid_order
@@ -23,28 +23,6 @@ APP_SECRET = "test-app-secret"
 
 MESSENGER_HMAC = {"use": "messenger_hmac", "app_secret": APP_SECRET, "verify_token": "test-verify-token"}
 SHOPIFY_HMAC = {"use": "shopify_hmac", "secrets": ["${SHOPIFY_WEBHOOK_SECRET}"]}
-
-
-class MovedClock:
-    """The real time, moved by hand: it runs on by itself, so that nothing that waits for a moment waits for ever."""
-
-    def __init__(self) -> None:
-        self._ahead = 0.0
-
-    def __call__(self) -> datetime:
-        return datetime.fromtimestamp(self.seconds(), UTC)
-
-    def seconds(self) -> float:
-        """Give the time as the simulators want it."""
-        return time.time() + self._ahead
-
-    def move(self, **span: float) -> None:
-        """Move it: `hours=1`, `seconds=-30`."""
-        self._ahead += timedelta(**span).total_seconds()
-
-    def move_to(self, moment_ms: float) -> None:
-        """Move it forward to a moment of the store, unless that has passed."""
-        self._ahead = max(self._ahead, moment_ms / 1000 - time.time())
 
 
 def config(*, sender: Mapping[str, Any] | None = None, **sections: Any) -> str:  # noqa: ANN401 - YAML

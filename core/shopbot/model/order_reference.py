@@ -55,7 +55,7 @@ class OrderReference(Value):
     order_id: int
     number: str
     """`#1234`: what to show to people."""
-    psid: str | None = Field(None, repr=False)
+    psid: str | None = Field(default=None, repr=False)
     """None while the shopper is not known."""
     created_at: datetime | None = None
     confirmed_at: datetime | None = None

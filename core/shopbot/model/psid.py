@@ -49,6 +49,6 @@ class Resolution(Value):
     """A PSID, or the signed token that stands for one."""
     trust: Trust
     """What the host must check first. Give `Trust.ANY` only for what the shop's own records say."""
-    token: str | None = Field(None, repr=False)
+    token: str | None = Field(default=None, repr=False)
     """The checkout or cart token by which the plugin found the PSID; None where it was another way. A token of a link
     that shopbot made serves one order, and the host sees to it."""

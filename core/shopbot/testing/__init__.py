@@ -1,1 +1,4 @@
-"""Simulators of Messenger and Shopify, order builders, and the contract tests of plugins: for integrators too."""
+"""What tests of plugins need, for integrators too: contracts, pytest fixtures, order builders, simulators.
+
+docs/testing-plugins.md lists the modules that tests may import.
+"""

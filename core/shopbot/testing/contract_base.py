@@ -23,7 +23,7 @@ from fakeredis import FakeAsyncRedis, FakeServer
 from pydantic import BaseModel, ValidationError
 
 from shopbot.config.fields import secret_texts
-from shopbot.discovery import implements
+from shopbot.discovery import implements, import_file
 from shopbot.hooks import Hooks, PluginInstance
 from shopbot.plugin import Context, PluginConfig, SharedKeys, Shop, Store
 
@@ -95,6 +95,8 @@ class PluginContract:
 
     module: ModuleType
     """The plugin's module."""
+    drop_in: ClassVar[str]
+    """In its place, the path of a drop-in file, seen from the directory of the test: `../plugins.d/mine.py`."""
     settings: ClassVar[Mapping[str, Any]] = {}
     """Its settings as in shopbot.yaml, without `use`, after the environment was put in."""
     section: ClassVar[str]
@@ -103,6 +105,14 @@ class PluginContract:
     """The hook that makes the kind; each kind's contract sets it."""
     of_the_host: ClassVar[Sequence[str]] = ("use", "time_limit")
     """Keys of an entry that are the framework's and not the plugin's."""
+    shopbot_contract: ClassVar[bool] = True
+    """By which the pytest plugin knows whose `async def` tests these are."""
+
+    def __init_subclass__(cls) -> None:
+        """Import the drop-in file, where the tests are about one."""
+        super().__init_subclass__()
+        if "drop_in" in vars(cls):
+            cls.module = import_file((Path(inspect.getfile(cls)).parent / cls.drop_in).resolve())
 
     @property
     def name(self) -> str:

@@ -17,16 +17,10 @@ fresh instance behind the host's own facade, so that hook names, arguments, answ
 hookspecs, in a small world: a store in memory (override `open_store` for a real one), a directory, a log that is kept
 and searched for secrets and whole PSIDs. What else the plugin talks to is brought up in `surroundings`.
 
-Many of the tests are `async def`. Let pytest-asyncio (`asyncio_mode = "auto"`) run them, or this in your conftest.py:
+The tests are `async def` where they must wait. shopbot's pytest plugin runs them, or pytest-asyncio where you use its
+`asyncio_mode = auto`. For a drop-in file, `drop_in = "../plugins.d/mine.py"` stands in the place of `module`.
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-        if not inspect.iscoroutinefunction(pyfuncitem.obj):
-            return None
-        asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}))
-        return True
-
-They need what `pip install "shopbot[test]"` brings.
+They need what `pip install "shopbot[testing]"` brings.
 """
 
 from __future__ import annotations

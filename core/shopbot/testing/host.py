@@ -39,6 +39,8 @@ from shopbot.testing.messenger import MessengerSimulator
 from shopbot.testing.orders import order_bytes
 from shopbot.testing.webhooks import shopify_headers
 
+__all__ = ["CONFIG", "PAGE_TOKEN", "SECRET", "SHOP", "ShopUnderTest", "several_apps", "shop_under_test"]
+
 SHOP = "acme.myshopify.com"
 SECRET = "test-webhook-secret"  # noqa: S105 - signs tests' own webhooks and nothing else
 PAGE_TOKEN = "test-page-token"  # noqa: S105 - only the simulator takes it

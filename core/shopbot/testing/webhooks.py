@@ -9,6 +9,15 @@ import json
 from typing import Any, Literal
 from uuid import uuid4
 
+__all__ = [
+    "HeaderFamily",
+    "escape_like_meta",
+    "messenger_headers",
+    "shopify_headers",
+    "sign_messenger",
+    "sign_shopify",
+]
+
 HeaderFamily = Literal["X-Shopify", "Shopify"]
 
 

@@ -1,0 +1,1 @@
+"""What `shopbot new-plugin` writes: a plugin that works, with its tests, to begin with."""
