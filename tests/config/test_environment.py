@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from shopbot.config.document import Document, parse
-from shopbot.config.environment import expand
+from shopbot.config.environment import expand, required_variables
 
 
 def expanded(text: str, environ: Mapping[str, str]) -> Document:
@@ -113,3 +113,9 @@ def test_what_came_from_the_environment_is_known_and_not_shown() -> None:
 
 def test_a_path_without_its_variable_is_not_talked_about_again() -> None:
     assert expanded("a: ${NOPE}", {}).is_broken(("a",))
+
+
+def test_the_variables_that_a_document_cannot_do_without_can_be_listed() -> None:
+    document = parse("a: ${A}\nb: [x, 'y${B}z${C:-c}']\nc: {d: '$${D} ${{ e }}', f: '${A:-a}'}\n${K}: 1\n", "f")
+
+    assert required_variables(document) == {"A", "B"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from shopbot.config.document import Document
@@ -35,6 +35,21 @@ def expand(document: Document, environ: Mapping[str, str]) -> Document:
         origins=expansion.origins,
         secrets=tuple(sorted(expansion.secrets)),
     )
+
+
+def required_variables(document: Document) -> frozenset[str]:
+    """Name the variables that a document cannot do without: those that stand somewhere without a default."""
+
+    def names(value: object) -> Iterator[str]:
+        if isinstance(value, dict | list):
+            for item in value.values() if isinstance(value, dict) else value:
+                yield from names(item)
+        elif isinstance(value, str):
+            for reference in _REFERENCE.finditer(value):
+                if reference["name"] is not None and reference["default"] is None:
+                    yield reference["name"]
+
+    return frozenset(names(document.data))
 
 
 @dataclass

@@ -52,9 +52,12 @@ def as_list(value: object) -> object:
 class _OneOrManySchema:
     """Tells editors that a single value stands for a list of one."""
 
+    def __init__(self, *, unique: bool) -> None:
+        self._more = {"uniqueItems": True} if unique else {}
+
     def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         several = handler(core_schema)
-        return {"anyOf": [several["items"], {**several, "uniqueItems": True}]}
+        return {"anyOf": [several["items"], {**several, **self._more}]}
 
 
 def _name(value: str) -> str:
@@ -94,9 +97,16 @@ Text = Annotated[str, AfterValidator(_filled), WithJsonSchema({"type": "string",
 """A text that says something."""
 
 OneOrMany = Annotated[
-    tuple[Item, ...], Field(min_length=1), BeforeValidator(as_list), AfterValidator(_distinct), _OneOrManySchema()
+    tuple[Item, ...],
+    Field(min_length=1),
+    BeforeValidator(as_list),
+    AfterValidator(_distinct),
+    _OneOrManySchema(unique=True),
 ]
 """One value or a list of them, in YAML; always a tuple in Python."""
+
+InTurn = Annotated[tuple[Item, ...], Field(min_length=1), BeforeValidator(as_list), _OneOrManySchema(unique=False)]
+"""The same, where the order counts and a value may stand twice."""
 
 NOT_BOOLEAN = BeforeValidator(_no_boolean)
 """Keeps YAML's `yes` from becoming the number 1. Stands last in an annotation, behind the bounds."""

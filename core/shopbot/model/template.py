@@ -1,6 +1,7 @@
 """Utility templates as the platform knows them: what is submitted for approval, and what became of it."""
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 
 from shopbot.model.base import Value
@@ -39,6 +40,11 @@ class TemplateDefinition(Value):
     def placeholders(self) -> tuple[int, ...]:
         """Give the numbers of the placeholders, in the order of the words, each once."""
         return tuple(dict.fromkeys(int(number) for number in _PLACEHOLDER.findall(self.body)))
+
+    def filled(self, values: Sequence[str]) -> str:
+        """Give the words as shoppers read them, with a value in the place of each placeholder that has one."""
+        by_number = {str(number): value for number, value in enumerate(values, start=1)}
+        return _PLACEHOLDER.sub(lambda found: by_number.get(found[1], found[0]), self.body)
 
     def objection(self, parameters: int) -> str | None:
         """Say why the platform would not take it, or not with so many parameters; None when it would.

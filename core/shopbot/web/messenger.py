@@ -123,7 +123,7 @@ class MessengerWebhooks:
         sender = item.get("sender")
         if kind is None or not isinstance(sender, Mapping) or not isinstance(sender.get("id"), str):
             return
-        await shop.inbox.add(_event(kind, item, now))
+        await shop.inbox.add(event_of_act(kind, item, now))
 
     async def _echo(self, shop: MessengerTarget, message: Mapping[str, Any], now: datetime) -> None:
         """Take in the echo of a message that was sent, at once: it is durable when the store has answered."""
@@ -165,7 +165,12 @@ def _items(payload: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 yield str(entry.get("id", "")), item
 
 
-def _event(kind: str, item: Mapping[str, Any], now: datetime) -> Event:
+def event_of_act(kind: str, item: Mapping[str, Any], now: datetime) -> Event:
+    """Make the event of something that a shopper did.
+
+    kind: the key of *item* that says what it is: `message`.
+    item: one entry of `messaging`, as Meta sends it.
+    """
     content = item[kind]
     body = json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
     mid = content.get("mid")
