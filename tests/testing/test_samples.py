@@ -47,7 +47,8 @@ def test_the_number_says_which_order_it_is_about(name: str) -> None:
 
 
 def test_every_kind_of_order_is_there() -> None:
-    states = {name: (found := order(name)) and (found.financial_status, found.cancelled, found.test) for name in ORDERS}
+    orders = {name: order(name) for name in ORDERS}
+    states = {name: (one.financial_status, one.cancelled, one.test) for name, one in orders.items()}
 
     assert states["paid_order"] == ("paid", False, False)
     assert states["pending_order"] == ("pending", False, False)
@@ -55,7 +56,11 @@ def test_every_kind_of_order_is_there() -> None:
     assert states["test_order"] == ("paid", False, True)
     assert states["refunded_order"] == ("refunded", False, False)
     assert order("draft_order").source_name == "shopify_draft_order"
-    assert [order(name).customer_locale for name in ("paid_order", "german_order", "arabic_order")] == ["en", "de", "ar"]
+    assert [order(name).customer_locale for name in ("paid_order", "german_order", "arabic_order")] == [
+        "en",
+        "de",
+        "ar",
+    ]
 
 
 def test_who_ordered_is_known_unless_the_sample_is_about_that() -> None:

@@ -3,7 +3,7 @@
 import typer
 
 from shopbot import __version__
-from shopbot.cli import check, dead, demo, plugins, poll, run, schema, templates
+from shopbot.cli import check, dead, demo, plugins, poll, run, schema, templates, test
 
 
 def _version(value: bool) -> None:
@@ -33,6 +33,7 @@ def build() -> typer.Typer:
     app.command("demo")(demo.demo)
     app.command("run")(run.run)
     app.command("check")(check.check)
+    app.command("test")(test.try_configurations)
     app.command("plugins")(plugins.plugins)
     app.command("schema")(schema.schema)
     app.command("poll")(poll.poll)
