@@ -176,7 +176,7 @@ tests:
   - {{name: down for a month, given: {{platform: down}}, {PAID}, wait: 30d, expect: {{silence: CHANNEL_DOWN}}}}
 """
     assert failures(tried(tmp_path, tests, config=config)) == {
-        "down for a month": ["after 200 attempts there is still something to try again: wait less"]
+        "down for a month": ["after 120 attempts there is still something to try again: wait less"]
     }
 
 

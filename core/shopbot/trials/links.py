@@ -8,11 +8,9 @@ from typing import Any
 from redis.asyncio import Redis
 
 from shopbot.config.settings import Settings
+from shopbot.host.checkout_parts import kept_checkouts, psid_tokens
 from shopbot.model.checkout import Checkout
-from shopbot.model.psid_token import PsidTokens, TokenKey
 from shopbot.model.shared_keys import SharedKeys
-from shopbot.store.checkouts import Checkouts, CheckoutTtl
-from shopbot.store.keys import Keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +27,7 @@ def sign(settings: Settings, page_id: str, psid: str, at: datetime) -> SignedTok
     Raises:
         ValueError: the shop has no key to sign with.
     """
-    keys = settings.checkout_tokens.keys
-    codec = PsidTokens([TokenKey(key.id, key.secret.get_secret_value().encode()) for key in keys])
-    return SignedToken(*codec.issue(page_id, psid, at + settings.checkout_tokens.valid_for))
+    return SignedToken(*psid_tokens(settings).issue(page_id, psid, at + settings.checkout_tokens.valid_for))
 
 
 async def keep(
@@ -42,18 +38,7 @@ async def keep(
     order: with its `checkout_token`.
     token: of the link that the checkout was opened by; None: the bot has only noted whose checkout it is.
     """
-    ttl, shared = settings.ttl, SharedKeys(settings.shop.key_prefix)
-    checkouts = Checkouts(
-        client,
-        Keys(settings.shop.domain),
-        shared,
-        ttl=CheckoutTtl(
-            latest=ttl.checkout_token.total_seconds(),
-            lookup=ttl.checkout_token_lookup.total_seconds(),
-            cart_id=ttl.cart.total_seconds(),
-            order=ttl.order_reference.total_seconds(),
-        ),
-    )
+    checkouts = kept_checkouts(settings, client, SharedKeys(settings.shop.key_prefix))
     checkout_token = str(order["checkout_token"])
     if token is None:
         await checkouts.seen(psid, [checkout_token], checkout_token, None)

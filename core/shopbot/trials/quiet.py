@@ -2,8 +2,11 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
+from typing import Any
+
+import structlog
 
 
 class _OtherThreads(logging.Filter):
@@ -16,6 +19,12 @@ class _OtherThreads(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         return record.thread != self._ours
 
+    def process(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """Do the same in structlog's own chain."""
+        if threading.get_ident() == self._ours:
+            raise structlog.DropEvent
+        return event
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
@@ -24,8 +33,14 @@ def quiet() -> Iterator[None]:
     handlers = list(logging.getLogger().handlers)
     for handler in handlers:
         handler.addFilter(muted)
+    # A process that has set no logging up, such as a script, would have every line printed.
+    bare = not structlog.is_configured()
+    if bare:
+        structlog.configure(processors=[muted.process, *structlog.get_config()["processors"]])
     try:
         yield
     finally:
+        if bare:
+            structlog.reset_defaults()
         for handler in handlers:
             handler.removeFilter(muted)

@@ -1,5 +1,6 @@
 """The whole of a test file as immutable values: what is given, what happens, what must come of it."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
@@ -18,7 +19,17 @@ FIRST_MOMENT = datetime(2026, 2, 5, 10, 30)  # noqa: DTZ001 - in the shop's time
 SHOPPER = "7312345678901234"
 FIRST_NUMBER = 1234
 
-_WAYS = ("sample", "file", "body", "says", "taps", "presses", "follows")
+_WAYS: Mapping[str, frozenset[str]] = {
+    "sample": frozenset({"topic", "set", "order", "polled"}),
+    "file": frozenset({"topic", "set", "polled"}),
+    "body": frozenset({"topic", "set", "polled"}),
+    "says": frozenset(),
+    "taps": frozenset({"title"}),
+    "presses": frozenset({"title"}),
+    "follows": frozenset(),
+}
+"""The ways in which something can happen, with the keys that may stand beside each."""
+
 _LONGEST_WAIT = timedelta(days=30)
 
 
@@ -59,7 +70,8 @@ class Given(Section):
     plugins: dict[Text, Text] | None = Field(
         None,
         description="Answers in the place of plugins, by the name under `use:`. Of a cart: cleared, already_empty, "
-        "kept or retry; of a step: done, failed or retry; of a resolver: a PSID, nobody or retry; of a sender: passes.",
+        "kept or retry; of a step: done, failed or retry; of a resolver: a PSID, which is trusted, nobody or retry; of "
+        "a sender: passes.",
     )
     store: dict[Text, str] | None = Field(
         None, description="More keys that the store has, with their texts: what the shop's own plugins read."
@@ -108,14 +120,17 @@ class Happening(Section):
         if len(ways) != 1:
             what = f"one of {', '.join(_WAYS)}"
             raise expected(what, f", not both {' and '.join(ways)}" if ways else "", text=False, got=False)
-        if ways[0] not in ("sample", "file", "body"):
-            strays = [key for key in ("topic", "set", "order") if getattr(self, key) is not None]
-            if strays or self.polled:
-                raise expected(f"no '{(*strays, 'polled')[0]}' beside '{ways[0]}'", text=False, got=False)
-        if ways[0] in ("file", "body") and self.topic is None and not self.polled:
-            raise expected(f"a 'topic' beside '{ways[0]}', such as orders/paid", text=False, got=False)
+        [way] = ways
+        own = {"topic", "set", "order", "polled", "title"}
+        strays = sorted(key for key in own - _WAYS[way] if getattr(self, key) not in (None, False))
+        if strays:
+            raise expected(f"no '{strays[0]}' beside '{way}'", text=False, got=False)
         if self.polled and self.topic is not None:
             raise expected("no 'topic' beside 'polled': polled orders count as orders/updated", text=False, got=False)
+        if self.polled and self.id is not None:
+            raise expected("no 'id' beside 'polled': an order and its `updated_at` are one", text=False, got=False)
+        if way in ("file", "body") and self.topic is None and not self.polled:
+            raise expected(f"a 'topic' beside '{way}', such as orders/paid", text=False, got=False)
         return self
 
 

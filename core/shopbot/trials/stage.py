@@ -18,6 +18,7 @@ from shopbot.store.conversations import Conversations
 from shopbot.store.keys import Keys
 from shopbot.store.records import EventRecord, Records
 from shopbot.store.references import References
+from shopbot.store.shoppers import Shoppers
 from shopbot.trials import links
 from shopbot.trials.arrivals import Arrival
 from shopbot.trials.clock import TrialClock
@@ -29,7 +30,8 @@ from shopbot.trials.stand_ins import players
 from shopbot.trials.values import PlatformAnswer
 
 _JUST_BEFORE = timedelta(minutes=1)
-_MOST_ATTEMPTS = 200
+_MOST_ATTEMPTS = 120
+"""More than `retry.attempts` can ever be."""
 _CART = CartItem(variant_id=51_204_337_615_187, quantity=2, title="Stoneware mug")
 
 
@@ -172,7 +174,9 @@ class Stage:
         if arrival.order_id is None:
             return "none"
         references = References(self._client, self._keys, self._shared, ttl_seconds=1)
-        found = await references.find(arrival.shopper, arrival.order_id)
+        shoppers = Shoppers(self._client, self._keys, self._shared, remember_seconds=1)
+        shopper = await shoppers.of_order(arrival.order_id) or arrival.shopper
+        found = await references.find(shopper, arrival.order_id)
         if found is not None:
             return "saved" if found.confirmed_at is None else "confirmed"
         unresolved = await self._client.exists(self._shared.order_reference(None, arrival.order_id))
