@@ -101,7 +101,7 @@ tests:
     event: {sample: paid_order}
     wait: 1h
     expect: {message: {}, cart: failed, dead_letter: CART_CLEAR_FAILED, calls: {http_cart: 3, http_forward: 1}}
-  - {name: resolved, given: {plugins: {token_lookup: "42"}}, event: {sample: draft_order}, expect: {message: {to: "42"}}}
+  - {name: resolved, given: {plugins: {token_lookup: "42"}}, event: {sample: draft_order}, expect: {message: {to: "42"}, reference: confirmed}}
   - {name: a resolver out of order, given: {plugins: {note_attributes: retry}}, event: {sample: paid_order}, expect: {silence: PSID_NOT_FOUND, dead_letter: none}}
   - {name: nobody, given: {plugins: {note_attributes: nobody}}, event: {sample: paid_order}, expect: {silence: PSID_NOT_FOUND}}
   - {name: no sender, given: {plugins: {messenger: passes}}, event: {sample: paid_order}, expect: {silence: NO_SENDER}}

@@ -11,6 +11,7 @@ from support.trials import CONFIG, problems, tried
 
 EVENT = "event: {sample: paid_order}"
 EXPECT = "expect: {silence: NOT_PAID}"
+NULL = "because YAML reads a bare `null` as nothing; without one, leave the key out"
 
 
 def test_keys_types_and_words_are_checked(tmp_path: Path) -> None:
@@ -167,6 +168,14 @@ shopbot.test.yaml:21:91: tests[2].event.set.cancelled_at: expected a time with i
         (
             f"tests:\n  - {{name: a, {EVENT}, {EXPECT}}}\n  - {{name: a, {EVENT}, {EXPECT}}}\n",
             ":3:12: tests[1].name: expected a name of its own, got the text 'a': tests[0] has the same",
+        ),
+        (
+            f"tests:\n  - name: a\n    {EVENT}\n    expect:\n      silence:\n",
+            ":5:15: tests[0].expect.silence: expected a value, got nothing; without one, leave the key out",
+        ),
+        (
+            f"tests:\n  - {{name: a, {EVENT}, expect: {{message: {{text: null}}}}}}\n",
+            f":2:69: tests[0].expect.message.text: expected a value, got nothing, {NULL}",
         ),
         (
             f"tests:\n  - {{name: a, earlier: [{{says: a}}, {{says: b, before: 2m}}], {EVENT}, {EXPECT}}}\n",

@@ -12,10 +12,11 @@ from pydantic import (
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
+    ValidationError,
     WithJsonSchema,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, InitErrorDetails
 
 from shopbot.config.duration import format_duration
 from shopbot.config.expected import expected
@@ -82,6 +83,28 @@ def _distinct(values: tuple[Item, ...]) -> tuple[Item, ...]:
     if len(set(values)) < len(values):
         raise expected("a list without repetitions", text=False, got=False)
     return values
+
+
+def names_differ(place: str) -> AfterValidator:
+    """Refuse a list whose entries do not each have a `name` of their own.
+
+    place: the key of the list, to name the first entry by.
+    """
+
+    def validate(entries: tuple[Item, ...]) -> tuple[Item, ...]:
+        errors: list[InitErrorDetails] = []
+        seen: dict[str, int] = {}
+        for index, entry in enumerate(entries):
+            name: str = getattr(entry, "name")  # noqa: B009 - of whatever kind the entries are
+            first = seen.setdefault(name, index)
+            if first != index:
+                kind = expected("a name of its own", f": {place}[{first}] has the same", text=False)
+                errors.append(InitErrorDetails(type=kind, loc=(index, "name"), input=name))
+        if errors:
+            raise ValidationError.from_exception_data(place, errors, hide_input=True)
+        return entries
+
+    return AfterValidator(validate)
 
 
 def one_of(names: Iterable[str]) -> str:

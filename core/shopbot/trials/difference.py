@@ -13,7 +13,7 @@ def difference(expected: str, got: str) -> Sequence[str]:
     if expected == got:
         return ()
     lines = difflib.unified_diff(expected.split("\n"), got.split("\n"), "expected", "sent", lineterm="", n=3)
-    return [_visible(line.rstrip("\n")) for line in lines]
+    return [visible(line.rstrip("\n")) for line in lines]
 
 
 def hint(expected: str, got: str) -> str:
@@ -37,7 +37,7 @@ def _plain(text: str, *, keep_blanks: bool = False) -> str:
     return "".join(kept)
 
 
-def _visible(line: str) -> str:
+def visible(line: str) -> str:
     """Write the characters of a line that nobody would see as Python and YAML write them."""
     shown = "".join(_escaped(character) if _is_hidden(character) else character for character in line)
     bare = shown.rstrip(" ")

@@ -1,9 +1,6 @@
 """The platform of a trial: stands where the configured senders talk to the network, and answers as the test says."""
 
-import itertools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
 
 from shopbot.plugin import (
     ChannelDown,
@@ -21,25 +18,14 @@ from shopbot.trials.values import PlatformAnswer
 _PAUSE_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A message that the platform took."""
-
-    message: OutboundMessage
-    at: datetime
-
-
 class Platform:
     """Answers one message after the other, and keeps what it took."""
 
-    def __init__(self, answers: Sequence[PlatformAnswer], clock: Callable[[], datetime]) -> None:
+    def __init__(self, answers: Sequence[PlatformAnswer]) -> None:
         """Answer in this order; the last answer is for all messages that follow."""
         self._answers = list(answers)
-        self._clock = clock
-        self._numbers = itertools.count(1)
-        self.taken: list[Sent] = []
-        self.offered = 0
-        """How many messages it was offered, whatever it answered."""
+        self.taken: list[OutboundMessage] = []
+        """What it took, oldest first."""
 
     def answer(self, message: OutboundMessage) -> Receipt:
         """Take a message.
@@ -47,7 +33,6 @@ class Platform:
         Raises:
             Refused, Retry, ChannelDown, InDoubt: as a sender raises them for such an answer of its platform.
         """
-        self.offered += 1
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         match answer:
             case PlatformAnswer.REFUSED:
@@ -63,8 +48,8 @@ class Platform:
                 raise InDoubt("the answer of the test's platform was lost")
             case PlatformAnswer.OUTSIDE_WINDOW if message.delivery is not Delivery.UTILITY:
                 raise Refused("for the test's platform the window is closed", code=Reason.OUTSIDE_WINDOW)
-        self.taken.append(Sent(message, self._clock()))
-        return Receipt(message_id=f"m_{next(self._numbers)}")
+        self.taken.append(message)
+        return Receipt(message_id=f"m_{len(self.taken)}")
 
 
 class PlatformSender:

@@ -10,7 +10,7 @@ from pydantic_core import InitErrorDetails
 
 from shopbot.config.duration import Duration
 from shopbot.config.expected import expected
-from shopbot.config.section import InTurn, Name, OneOrMany, Section, Text
+from shopbot.config.section import InTurn, Name, OneOrMany, Section, Text, names_differ
 from shopbot.trials.values import Moment, Pattern, PlatformAnswer, Psid, ReasonCode, Silence, Topic, WholeNumber, YesNo
 
 FIRST_MOMENT = datetime(2026, 2, 5, 10, 30)  # noqa: DTZ001 - in the shop's time zone, whatever it is
@@ -33,7 +33,27 @@ _WAYS: Mapping[str, frozenset[str]] = {
 _LONGEST_WAIT = timedelta(days=30)
 
 
-class CartGiven(Section):
+class Said(Section):
+    """A part of a test file in which every key that is there says something.
+
+    A key with nothing behind it would be left out of the comparison, and nobody would notice.
+    """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_is_left_empty(cls, value: object) -> object:
+        what = expected("a value", "; without one, leave the key out", text=False)
+        errors = [
+            InitErrorDetails(type=what, loc=(key,), input=None)
+            for key, content in (value.items() if isinstance(value, dict) else ())
+            if content is None and key in cls.model_fields
+        ]
+        if errors:
+            raise ValidationError.from_exception_data(cls.__name__, errors, hide_input=True)
+        return value
+
+
+class CartGiven(Said):
     """A cart that the bot keeps for the shopper in the store."""
 
     changed: Duration = Field(
@@ -41,7 +61,7 @@ class CartGiven(Section):
     )
 
 
-class Given(Section):
+class Given(Said):
     """What is so before anything happens. In the file's own `given:` it is so for every test."""
 
     at: Moment | None = Field(
@@ -85,7 +105,7 @@ class Given(Section):
         return defaults.model_copy(update=changes)
 
 
-class Happening(Section):
+class Happening(Said):
     """One thing that happens: a webhook of Shopify's, an order that a poller finds, or what a shopper does."""
 
     sample: Text | None = Field(None, description="A webhook that comes with shopbot, by its name: paid_order.")
@@ -140,7 +160,7 @@ class EarlierHappening(Happening):
     before: Duration = Field(timedelta(minutes=1), description="How long before the event under test it happens.")
 
 
-class TemplateExpected(Section):
+class TemplateExpected(Said):
     """The utility template that must be sent."""
 
     name: Text | None = Field(None, description="Its name.")
@@ -148,7 +168,7 @@ class TemplateExpected(Section):
     parameters: tuple[str, ...] | None = Field(None, description="The values of its placeholders, in their order.")
 
 
-class MessageExpected(Section):
+class MessageExpected(Said):
     """A message that must be sent. What is not given may be anything."""
 
     text: str | None = Field(
@@ -168,7 +188,7 @@ class MessageExpected(Section):
     template: TemplateExpected | None = Field(None, description="The utility template, where it is sent as one.")
 
 
-class Expected(Section):
+class Expected(Said):
     """What must come of the event under test, by the end of `wait`."""
 
     message: MessageExpected | None = Field(None, description="The only message that is sent.")
@@ -221,7 +241,7 @@ def _no_longer_than_a_month(value: timedelta) -> timedelta:
     return value
 
 
-class Trial(Section):
+class Trial(Said):
     """One test."""
 
     name: Text = Field(description="What must be so, in a sentence.")
@@ -242,23 +262,10 @@ class Trial(Section):
         return self
 
 
-def _names_differ(trials: tuple[Trial, ...]) -> tuple[Trial, ...]:
-    errors: list[InitErrorDetails] = []
-    seen: dict[str, int] = {}
-    for index, trial in enumerate(trials):
-        first = seen.setdefault(trial.name, index)
-        if first != index:
-            kind = expected("a name of its own", f": tests[{first}] has the same", text=False)
-            errors.append(InitErrorDetails(type=kind, loc=(index, "name"), input=trial.name))
-    if errors:
-        raise ValidationError.from_exception_data("tests", errors, hide_input=True)
-    return trials
-
-
-class TrialFile(Section):
+class TrialFile(Said):
     """Everything that a test file can say."""
 
     given: Given = Field(Given(), description="What is so in every test, unless the test says otherwise.")
-    tests: Annotated[tuple[Trial, ...], Field(min_length=1), AfterValidator(_names_differ)] = Field(
+    tests: Annotated[tuple[Trial, ...], Field(min_length=1), names_differ("tests")] = Field(
         description="The tests. Each begins with an empty store."
     )

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from shopbot.hooks import Hooks
 from shopbot.host.shop_host import Role, ShopHost, channel_name
+from shopbot.model.message import OutboundMessage
 from shopbot.model.shared_keys import SharedKeys
 from shopbot.model.shopper_cart import Cart, CartItem
 from shopbot.store.channels import PROBE_SECONDS, Channels, ChannelState
@@ -23,7 +24,7 @@ from shopbot.trials import links
 from shopbot.trials.arrivals import Arrival
 from shopbot.trials.clock import TrialClock
 from shopbot.trials.configuration import Configuration
-from shopbot.trials.platform import Platform, Sent
+from shopbot.trials.platform import Platform
 from shopbot.trials.scripts import Script
 from shopbot.trials.settings import CartGiven
 from shopbot.trials.stand_ins import players
@@ -45,7 +46,7 @@ class Observation:
 
     record: EventRecord | None
     """None where it was not taken in: the delivery had come before."""
-    sent: Sequence[Sent]
+    sent: Sequence[OutboundMessage]
     """What the platform took since it arrived."""
     reference: str
     """`saved`, `confirmed`, `unresolved` or `none`."""
@@ -74,7 +75,7 @@ class Stage:
         self._conversations = Conversations(client, self._keys)
         self._records = Records(client, self._keys)
         self._clock = TrialClock(script.begins_at, client)
-        self._platform = Platform(script.given.platform or (PlatformAnswer.OK,), self._clock)
+        self._platform = Platform(script.given.platform or (PlatformAnswer.OK,))
         self._calls: Counter[str] = Counter()
         playing = players(configuration.instances(), script.given.plugins or {}, self._platform, self._calls)
         hooks = Hooks(playing)

@@ -10,7 +10,7 @@ from shopbot.model.cart import CartResult
 from shopbot.model.message import Delivery, OutboundMessage
 from shopbot.model.outcome import JournalEntry, Status
 from shopbot.model.psid import mask
-from shopbot.trials.difference import difference, hint
+from shopbot.trials.difference import difference, hint, visible
 from shopbot.trials.report import Failure
 from shopbot.trials.scripts import Script
 from shopbot.trials.settings import MessageExpected
@@ -47,11 +47,9 @@ class Verdict:
             if sent is None:
                 yield self._failure(path, f"{which} was not sent: {self._why_silent()}")
             elif wanted is None:
-                text = self._words.of(sent.message)
-                unwanted = difference("", text or "")
-                yield self._failure(path, f"{_ordinal(number)} message was sent that is not expected", unwanted)
+                yield self._failure(path, "another message was sent, which is not expected", self._shown(sent))
             else:
-                yield from self._message(path, which, wanted, sent.message)
+                yield from self._message(path, which, wanted, sent)
 
     def _message_path(self, number: int) -> KeyPath:
         if self._expected.message is not None:
@@ -96,11 +94,10 @@ class Verdict:
                 if (part.rstrip("\n") in text) is not present:
                     what = "does not contain" if present else "contains"
                     place = (*path, key, index) if self._is_list((*path, key)) else (*path, key)
-                    yield self._failure(place, f"the text of {which} {what} {part!r}", _shown(text))
+                    yield self._failure(place, f"the text of {which} {what} {part!r}", self._shown(sent))
         if wanted.matches is not None and re.search(wanted.matches, text, re.MULTILINE) is None:
-            yield self._failure(
-                (*path, "matches"), f"the text of {which} does not match {wanted.matches!r}", _shown(text)
-            )
+            message = f"the text of {which} does not match {wanted.matches!r}"
+            yield self._failure((*path, "matches"), message, self._shown(sent))
 
     def _template(self, path: KeyPath, which: str, wanted: MessageExpected, sent: OutboundMessage) -> Iterator[Failure]:
         if wanted.template is None:
@@ -121,9 +118,8 @@ class Verdict:
             return
         path = (*self._path, "silence")
         for sent in self._seen.sent:
-            text = self._words.of(sent.message) or f"the template {sent.message.template}"
-            how = f"a message was sent as {sent.message.delivery}, and none is expected"
-            yield self._failure(path, how, _shown(text))
+            how = f"a message was sent as {sent.delivery}, and none is expected"
+            yield self._failure(path, how, self._shown(sent))
         if self._seen.sent:
             return
         reasons = self._reasons()
@@ -186,6 +182,14 @@ class Verdict:
         record = self._seen.record
         return record.reason if record is not None and record.status == Status.FAILED else "none"
 
+    def _shown(self, sent: OutboundMessage) -> Sequence[str]:
+        """Give what was sent, to be looked at, in the form of a diff's unchanged lines."""
+        template = sent.template
+        text = self._words.of(sent)
+        if text is None and template is not None:
+            text = f"the template {template.name} ({template.language}) with {list(template.parameters)}"
+        return [visible(f" {line}") for line in (text or "").split("\n")]
+
     def _is_list(self, path: KeyPath) -> bool:
         """Say whether a list stands at a place where a single value may stand, too."""
         return self._document.scalar(path) is None
@@ -203,15 +207,6 @@ def _reason(entry: JournalEntry) -> str:
 
 def _tag(locale: str) -> str:
     return locale.replace("_", "-").lower()
-
-
-def _shown(text: str) -> Sequence[str]:
-    """Give a text that is to be looked at, in the form of a diff's unchanged lines."""
-    return [f" {line}" for line in text.split("\n")]
-
-
-def _ordinal(number: int) -> str:
-    return "another" if number else "a"
 
 
 def _word(value: object) -> str:
