@@ -21,6 +21,19 @@ from shopbot.hook_call import CONTRACTS
 from shopbot.hookspecs import HookSpecs
 from shopbot.model.reason import Reason
 from shopbot.scaffold.manual import fenced
+from shopbot.testing.samples import SAMPLES
+from shopbot.trials.overrides import LineGiven
+from shopbot.trials.settings import (
+    CartGiven,
+    EarlierHappening,
+    Expected,
+    Given,
+    Happening,
+    MessageExpected,
+    TemplateExpected,
+    Trial,
+    TrialFile,
+)
 
 DOCS = Path(__file__).parent
 COMMAND = "python docs/generate.py"
@@ -34,6 +47,7 @@ def documents() -> Mapping[Path, str]:
         "hooks.md": _hooks,
         "plugins.md": _plugins,
         "configuration.md": _keys,
+        "testing.md": _trials,
         "command-line.md": _verbs,
         "reliability.md": _reasons,
     }
@@ -173,6 +187,45 @@ def _table(settings: Sequence[Setting], below: Mapping[str, tuple[str, object]] 
 
 def _anchor(heading: str) -> str:
     return re.sub(r"[^a-z0-9_-]", "", heading.lower().replace(" ", "-"))
+
+
+# --- testing.md ------------------------------------------------------------------------------------------------------
+
+
+_TRIAL_PARTS: Mapping[str, type[BaseModel]] = {
+    "the file": TrialFile,
+    "given": Given,
+    "given.cart": CartGiven,
+    "tests[]": Trial,
+    "tests[].event": Happening,
+    "tests[].earlier[]": EarlierHappening,
+    "tests[].event.set.line_items[]": LineGiven,
+    "tests[].expect": Expected,
+    "tests[].expect.message, tests[].expect.messages[]": MessageExpected,
+    "tests[].expect.message.template": TemplateExpected,
+}
+
+
+def _trials() -> str:
+    rows = [f"| `{sample.name}` | `{sample.topic}` | {sample.summary} |" for sample in SAMPLES.values()]
+    samples = "\n".join(["## Samples", "", "| sample | topic | what it is |", "|---|---|---|", *rows])
+    return "\n\n".join([samples, "## All keys", *(_trial_part(heading) for heading in _TRIAL_PARTS)])
+
+
+def _trial_part(heading: str) -> str:
+    model = _TRIAL_PARTS[heading]
+    settings = settings_of(model)
+    if model is EarlierHappening:
+        settings = [setting for setting in settings if setting.name not in Happening.model_fields]
+    headings = {part: name for name, part in _TRIAL_PARTS.items()}
+    below = {
+        name: (headings[part], part)
+        for name, field in model.model_fields.items()
+        if (part := _part(field.annotation)) in headings and part is not None
+    }
+    note = (inspect.getdoc(model) or "").partition("\n\n")[0]
+    more = "\n\nBeside this: the keys of `tests[].event`." if model is EarlierHappening else ""
+    return f"### {heading}\n\n{note}{more}\n\n{_table(settings, below)}"
 
 
 # --- command-line.md -------------------------------------------------------------------------------------------------

@@ -189,6 +189,9 @@ class HookSpecs:
 
         Called once per process before any other asynchronous hook. An exception stops the start, under the plugin's
         name. Time limit: 30 seconds.
+
+        A plugin's attribute `outside = True` says that its work is done elsewhere than in the host and its store: over
+        a network, by another program. `shopbot test` does not start such a plugin, and answers in its place.
         """
 
     @hookspec

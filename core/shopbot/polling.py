@@ -109,7 +109,7 @@ class Poll:
         novelty = await self._state.novelty(batch) if batch else ()
         fresh = [(order, known) for order, known in zip(batch, novelty, strict=True) if known is not Novelty.SEEN]
         now = self._clock()
-        added = await asyncio.gather(*(self._inbox.add(_arrival(order, now)) for order, _ in fresh))
+        added = await asyncio.gather(*(self._inbox.add(arrival_of_poll(order, now)) for order, _ in fresh))
         news = [known for (_, known), new in zip(fresh, added, strict=True) if new]
         tally = Tally(len(batch), len(news), news.count(Novelty.NEW_ORDER))
         for order in batch:
@@ -292,7 +292,8 @@ async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
         _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
 
 
-def _arrival(order: PolledOrder, now: datetime) -> Arrival:
+def arrival_of_poll(order: PolledOrder, now: datetime) -> Arrival:
+    """Say what the inbox takes in for an order that a poll has found."""
     return Arrival(
         id=order.event_id,
         topic=POLLED_TOPIC,

@@ -14,7 +14,7 @@ from shopbot.model.outcome import Outcome, Status
 from shopbot.model.reason import Reason
 from shopbot.rules.attempt import Attempt
 from shopbot.rules.engine import Engine
-from shopbot.store.errors import is_away
+from shopbot.store.errors import StoreError, is_away
 from shopbot.store.queue import Delivery, Disposition, Queue, Settlement
 
 _READ_WAIT_SECONDS = 0.25
@@ -82,6 +82,20 @@ class Worker:
             tasks.create_task(self._every(self._queue.lease_seconds / 4, lambda: self._take_over(tasks)))
             tasks.create_task(self._every(_PROMOTE_EVERY_SECONDS, self._promote))
             tasks.create_task(self._read(tasks))
+
+    async def work_off(self) -> None:
+        """Work on all that is due, one event after the other, in place of `run`; what becomes due later is left.
+
+        Raises:
+            StoreError: the store went away; what is not settled stays with this process.
+            RedisError, OSError: likewise.
+        """
+        await self._queue.open()
+        await self._promote()
+        while deliveries := await self._queue.read(self._concurrency, wait_seconds=0):
+            for delivery in deliveries:
+                if not await self._attempt(delivery, 0):
+                    raise StoreError("the store does not answer")
 
     async def _read(self, tasks: asyncio.TaskGroup) -> None:
         failures = 0

@@ -66,6 +66,7 @@ class Config(PluginConfig):
 class Plugin:
     """Asks the service over pooled connections."""
 
+    outside = True
     _transport: httpx.AsyncHTTPTransport
 
     def __init__(self, config: Config) -> None:

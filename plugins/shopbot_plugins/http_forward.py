@@ -79,6 +79,7 @@ class Config(PluginConfig):
 class Plugin:
     """Posts over pooled connections, without following redirects."""
 
+    outside = True
     _client: httpx.AsyncClient
     _shop: str
 

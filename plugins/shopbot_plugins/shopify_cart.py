@@ -69,6 +69,7 @@ class Config(StorefrontConfig):
 class Plugin:
     """Empties the cart whose id the store holds, and forgets it."""
 
+    outside = True
     _storefront: Storefront
     _store: Store
     _keys: SharedKeys

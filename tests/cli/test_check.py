@@ -325,6 +325,15 @@ class TestFilesAndExitCodes:
             "bad.yaml: 1 problem",
         ]
 
+    def test_a_test_file_stands_for_the_configuration_beside_it(self, tmp_path: Path) -> None:
+        """So that `shops/*.yaml` means the shops."""
+        (tmp_path / "acme.yaml").write_text(SHOP, encoding="utf-8")
+        (tmp_path / "acme.test.yaml").write_text("tests: []\n", encoding="utf-8")
+
+        ended = shopbot("check", "acme.test.yaml", "acme.yaml", directory=tmp_path)
+
+        assert (ended.exit_code, ended.output) == (0, "acme.yaml: no problems\n")
+
     def test_paths_in_a_file_start_at_the_file_and_not_where_the_command_runs(self, tmp_path: Path) -> None:
         shop = tmp_path / "shops" / "acme"
         (shop / "templates").mkdir(parents=True)

@@ -10,10 +10,15 @@ from typer.testing import CliRunner
 
 from shopbot.cli import build
 from shopbot.config.document import parse
+from shopbot.trials.reading import trial_file_of
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "config" / "shopbot.schema.json"
-EXAMPLES = [ROOT / "shopbot.yaml", *sorted((ROOT / "config").glob("*.yaml"))]
+COMMITTED_FOR_TESTS = ROOT / "config" / "shopbot.test.schema.json"
+EXAMPLES = [
+    ROOT / "shopbot.yaml",
+    *sorted(path for path in (ROOT / "config").glob("*.yaml") if ".test" not in path.suffixes),
+]
 
 
 def the_schema() -> dict[str, Any]:
@@ -68,17 +73,59 @@ def test_a_plugin_that_is_not_installed_here_may_have_any_settings() -> None:
     assert mistakes(text.replace("use: redis_cart", "use: my_own\n    shelf: 5", 1)) == []
 
 
-def test_every_key_has_a_description() -> None:
-    def undescribed(part: object, path: str = "") -> list[str]:
-        if isinstance(part, list):
-            return [name for index, item in enumerate(part) for name in undescribed(item, f"{path}/{index}")]
-        if not isinstance(part, dict):
-            return []
-        missing = [
-            f"{path}/{name}"
-            for name, field in part.get("properties", {}).items()
-            if isinstance(field, dict) and not field.keys() & {"description", "const", "$ref"}
-        ]
-        return missing + [name for key, item in part.items() for name in undescribed(item, f"{path}/{key}")]
+def undescribed(part: object, path: str = "") -> list[str]:
+    """Name the keys without a description."""
+    if isinstance(part, list):
+        return [name for index, item in enumerate(part) for name in undescribed(item, f"{path}/{index}")]
+    if not isinstance(part, dict):
+        return []
+    missing = [
+        f"{path}/{name}"
+        for name, field in part.get("properties", {}).items()
+        if isinstance(field, dict) and not field.keys() & {"description", "const", "$ref"}
+    ]
+    return missing + [name for key, item in part.items() for name in undescribed(item, f"{path}/{key}")]
 
+
+def test_every_key_has_a_description() -> None:
     assert undescribed(the_schema()) == []
+
+
+class TestTheSchemaOfTestFiles:
+    def test_the_committed_one_is_fresh_and_describes_every_key(self) -> None:
+        printed = CliRunner().invoke(build(), ["schema", "--tests"]).stdout
+
+        assert COMMITTED_FOR_TESTS.read_text(encoding="utf-8") == printed, (
+            "config/shopbot.test.schema.json is out of date; run:"
+            " shopbot schema --tests --output config/shopbot.test.schema.json"
+        )
+        Draft7Validator.check_schema(json.loads(printed))
+        assert undescribed(json.loads(printed)) == []
+
+    @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+    def test_the_tests_of_the_examples_fit(self, example: Path) -> None:
+        path = trial_file_of(example)
+
+        assert self.mistakes(path.read_text(encoding="utf-8")) == []
+        assert "# yaml-language-server: $schema=" in path.read_text(encoding="utf-8").partition("\n")[0]
+
+    @pytest.mark.parametrize(
+        ("before", "after", "place"),
+        [
+            ("sample: paid_order", "sample: payd_order", "tests/0/event/sample"),
+            ("silence: NOT_PAID", "silence: NOT_PAYD", "tests/1/expect/silence"),
+            ("cart: cleared", "cart: clear", "tests/0/expect/cart"),
+            ("expect: {silence", "expct: {silence", "tests/1"),
+        ],
+    )
+    def test_a_mistake_is_marked_at_its_place(self, before: str, after: str, place: str) -> None:
+        text = (ROOT / "shopbot.test.yaml").read_text(encoding="utf-8")
+        assert before in text
+
+        assert {mistake.partition(":")[0] for mistake in self.mistakes(text.replace(before, after, 1))} == {place}
+
+    def mistakes(self, text: str) -> list[str]:
+        """Check a test file as an editor would."""
+        schema = json.loads(COMMITTED_FOR_TESTS.read_text(encoding="utf-8"))
+        found = Draft7Validator(schema).iter_errors(parse(text, "shopbot.test.yaml").data)
+        return ["/".join(str(part) for part in error.absolute_path) + ": " + error.message for error in found]

@@ -19,12 +19,17 @@ from shopbot.discovery import PluginType, discover
 from shopbot.hookspecs import HookSpecs
 from shopbot.host.blueprint import check_config
 from shopbot.rules.steps import STEP_NAMES
+from shopbot.trials.reading import config_of
+from shopbot.trials.runner import run_tests
 from support.command_line import shopbot
 from support.documents import PAGES, ROOT, Block, blocks, commands, generator
 
 PLUGINS = [block for block in blocks("python") if "class Plugin" in block.text]
 CONFIGURATIONS = [block for block in blocks("yaml") if not re.match(r"# (?!shopbot\.yaml)\S+\.ya?ml\n", block.text)]
 """Blocks that begin with the name of another file are that file's."""
+
+TESTS = [block for block in blocks("yaml") if re.match(r"# \S+\.test\.ya?ml\n", block.text)]
+"""Test files, which begin with their name: the configuration of the tree beside that name is what they test."""
 
 SIGNED_LINKS = {"checkout_tokens": {"keys": [{"id": "a", "secret": "${CHECKOUT_TOKEN_SECRET}"}]}}
 """Without a key, no plugin may make checkout links."""
@@ -71,6 +76,19 @@ def test_yaml_that_is_shown_passes_the_check(block: Block, tmp_path: Path) -> No
 @pytest.mark.parametrize("block", [block for block in blocks("yaml") if block not in CONFIGURATIONS], ids=str)
 def test_yaml_of_other_files_is_yaml(block: Block) -> None:
     assert isinstance(yaml.safe_load(block.text), dict)
+
+
+@pytest.mark.parametrize("block", TESTS, ids=str)
+def test_tests_that_are_shown_pass(block: Block, tmp_path: Path) -> None:
+    config = config_of(ROOT / block.text.partition("\n")[0].removeprefix("# "))
+    assert config is not None
+    (tmp_path / "shopbot.yaml").write_bytes(config.read_bytes())
+    (tmp_path / "shopbot.test.yaml").write_text(block.text, encoding="utf-8")
+
+    report = run_tests(tmp_path / "shopbot.yaml", {})
+
+    assert [str(problem) for problem in report.problems] == []
+    assert [(result.name, result.failures) for result in report.failed] == []
 
 
 @pytest.mark.parametrize("block", blocks("python"), ids=str)

@@ -23,7 +23,10 @@ import pytest
 from build import ProjectBuilder
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = ("shopbot.yaml", *sorted(f"config/{path.name}" for path in (ROOT / "config").glob("*.yaml")))
+EXAMPLES = (
+    "shopbot.yaml",
+    *sorted(f"config/{path.name}" for path in (ROOT / "config").glob("*.yaml") if ".test" not in path.suffixes),
+)
 VARIABLES = {
     name: f"a-value-of-{name.lower()}"
     for example in EXAMPLES
@@ -133,7 +136,7 @@ def test_the_wheel_holds_the_code_its_data_and_nothing_else(wheel: Path) -> None
 
     code = {name.removeprefix("core/") for name in tree("core/shopbot")}
     plugins = {name.removeprefix("plugins/") for name in tree("plugins/shopbot_plugins")}
-    data = {f"shopbot/data/{name}" for name in {*tree("config", "templates"), "shopbot.yaml"}}
+    data = {f"shopbot/data/{name}" for name in {*tree("config", "templates"), "shopbot.yaml", "shopbot.test.yaml"}}
     assert names == code | plugins | data
 
 
@@ -148,6 +151,7 @@ def test_the_wheel_holds_the_code_its_data_and_nothing_else(wheel: Path) -> None
         "shopbot/data/config/minimal.yaml",
         "shopbot/data/config/redis.yaml",
         "shopbot/data/shopbot.yaml",
+        "shopbot/data/shopbot.test.yaml",
     ],
 )
 def test_the_wheel_holds_what_is_easily_forgotten(wheel: Path, name: str) -> None:
@@ -175,7 +179,7 @@ def test_the_sdist_holds_the_whole_project_and_no_rubbish(sdist: Path) -> None:
     folders = ("core", "plugins", "config", "templates", "tests", "benchmarks", "docs")
     files = {
         *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE"),
-        *("Makefile", "pyproject.toml", "shopbot.yaml"),
+        *("Makefile", "pyproject.toml", "shopbot.yaml", "shopbot.test.yaml"),
     }
     assert tree(*folders) | files <= names
     assert names - tree(*folders) - files <= {".gitignore", "PKG-INFO"}
@@ -220,7 +224,8 @@ import os
 from shopbot.host.blueprint import check_config
 from shopbot.resources import bundled
 
-for path in [bundled("shopbot.yaml"), *sorted(bundled("config").glob("*.yaml"))]:
+examples = (path for path in bundled("config").glob("*.yaml") if ".test" not in path.suffixes)
+for path in [bundled("shopbot.yaml"), *sorted(examples)]:
     print(path, *check_config(path, os.environ).problems)
 """
     done = installed.run("python", "-c", script, cwd=tmp_path)

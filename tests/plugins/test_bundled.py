@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from pathlib import Path
 
@@ -44,3 +45,14 @@ def test_none_imports_anything_of_shopbot_but_what_plugins_may(path: Path) -> No
 
     ours = {name for name in imported if name.split(".")[0] == "shopbot"}
     assert ours <= {"shopbot.plugin"}
+
+
+@pytest.mark.parametrize("name", ENTRY_POINTS)
+def test_those_that_work_elsewhere_say_so_where_a_trial_of_the_rules_would_ask_them(name: str) -> None:
+    """A cart or a step that makes HTTP calls would else make them from `shopbot test`."""
+    path = PLUGINS / f"{name}.py"
+    plugin = Found(name=name, origin="file", version="", path=path).load()
+    asked = {"resolver", "cart", "step"} & set(plugin.kinds)
+    calls = re.search(r"import httpx|_storefront import|_shopify_admin import", path.read_text(encoding="utf-8"))
+
+    assert getattr(plugin.plugin, "outside", False) is bool(asked and calls)

@@ -77,6 +77,16 @@ def test_every_write_is_on_disk_before_it_is_answered_and_nothing_is_evicted(tmp
     assert {name: settings[name] for name in expected} == expected
 
 
+def test_a_store_that_need_not_last_writes_nothing_to_the_disk(tmp_path: Path, binary: Path) -> None:
+    with EmbeddedServer(tmp_path, binary=binary, durable=False) as server, client_of(server.url) as client:
+        client.set("key", "gone tomorrow")
+        settings = client.config_get("*")
+
+        assert (settings["appendonly"], settings["save"], settings["maxmemory-policy"]) == ("no", "", "noeviction")
+
+    assert not (tmp_path / "appendonlydir").exists()
+
+
 def test_a_killed_store_comes_back_in_the_same_place_with_everything_it_acknowledged(
     tmp_path: Path, binary: Path
 ) -> None:

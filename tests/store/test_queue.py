@@ -56,6 +56,17 @@ async def test_a_worker_gets_the_event_as_it_was_taken_in(kind: str, tmp_path: P
 
 
 @on_every_store
+async def test_a_read_that_may_not_wait_comes_back_with_what_is_there(kind: str, tmp_path: Path) -> None:
+    async with running_store(kind, tmp_path) as store:
+        queue = await a_queue(store)
+        assert await queue.read(5, wait_seconds=0) == []
+
+        await fill(store, an_event())
+
+        assert ids(await queue.read(5, wait_seconds=0)) == ["webhook:1"]
+
+
+@on_every_store
 async def test_events_that_came_before_the_first_worker_are_handed_out_oldest_first(kind: str, tmp_path: Path) -> None:
     async with running_store(kind, tmp_path) as store:
         await fill(store, *(an_event(n) for n in range(5)))

@@ -3,7 +3,7 @@
 import typer
 
 from shopbot import __version__
-from shopbot.cli import check, dead, demo, explain, new_plugin, plugins, poll, preview, run, schema, templates
+from shopbot.cli import check, dead, demo, explain, new_plugin, plugins, poll, preview, run, schema, templates, test
 
 
 def _version(value: bool) -> None:
@@ -34,6 +34,7 @@ def build() -> typer.Typer:
     app.command("run")(run.run)
     app.command("check")(check.check)
     app.command("preview")(preview.preview)
+    app.command("test")(test.try_configurations)
     app.command("plugins")(plugins.plugins)
     app.command("new-plugin")(new_plugin.new_plugin)
     app.command("schema")(schema.schema)

@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from shopbot.cli.config_argument import DEFAULT_CONFIG, ConfigsArgument
+from shopbot.cli.config_argument import ConfigsArgument, configurations
+from shopbot.cli.problem_output import problem_as_json
 from shopbot.config.problem import Problem
 from shopbot.host.fleet import check_fleet
-
-_DEFAULT = [DEFAULT_CONFIG]
 
 
 def check(
@@ -24,10 +23,10 @@ def check(
 
     Example: shopbot check shopbot.yaml
     """
-    paths = list(dict.fromkeys(configs or _DEFAULT))
+    paths = configurations(configs)
     problems = check_fleet(paths, os.environ).problems
     for problem in problems:
-        typer.echo(_json(problem) if as_json else str(problem))
+        typer.echo(json.dumps(problem_as_json(problem)) if as_json else str(problem))
     errors = sum(problem.severity == "error" for problem in problems)
     if not as_json:
         for path in paths:
@@ -44,15 +43,3 @@ def _summary(path: Path, problems: list[Problem]) -> str:
         if count
     ]
     return f"{path}: {' and '.join(parts) or 'no problems'}"
-
-
-def _json(problem: Problem) -> str:
-    return json.dumps(
-        {
-            "file": problem.file,
-            "line": problem.line,
-            "column": problem.column,
-            "severity": problem.severity,
-            "message": problem.message,
-        }
-    )

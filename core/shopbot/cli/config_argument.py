@@ -1,9 +1,12 @@
 """The argument that every verb shares: which shopbot.yaml."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from shopbot.trials.reading import config_of
 
 DEFAULT_CONFIG = Path("shopbot.yaml")
 
@@ -16,3 +19,8 @@ ConfigsArgument = Annotated[
     list[Path] | None, typer.Argument(metavar="[CONFIG]...", help="Configuration files; shopbot.yaml unless given.")
 ]
 """One configuration or several, each for a shop."""
+
+
+def configurations(given: Sequence[Path] | None) -> list[Path]:
+    """Give the configurations that are meant, each once; a test file, as in `shops/*.yaml`, stands for its own."""
+    return list(dict.fromkeys(config_of(path) or path for path in given or [DEFAULT_CONFIG]))

@@ -20,6 +20,10 @@ _TYPES: Mapping[str, str] = {
 }
 
 
+_MOST_NAMED = 12
+"""Of more possible texts nobody wants to read a list in a table."""
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One key that a part of shopbot.yaml accepts."""
@@ -70,7 +74,7 @@ def settings_of(config: type[BaseModel]) -> list[Setting]:
 def _type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     if "$ref" in field:
         return _type(definitions[field["$ref"].rsplit("/", 1)[-1]], definitions)
-    if "enum" in field:
+    if "enum" in field and len(field["enum"]) <= _MOST_NAMED:
         return ", ".join(str(value) for value in field["enum"])
     if "const" in field:
         return str(field["const"])

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from shopbot.cli.config_argument import DEFAULT_CONFIG, ConfigsArgument
+from shopbot.cli.config_argument import ConfigsArgument, configurations
 from shopbot.config.problem import ConfigError
 from shopbot.host.blueprint import Blueprint
 from shopbot.host.fleet import check_fleet
@@ -34,7 +34,7 @@ def run(
 
     Example: shopbot run shops/*.yaml --port 8000
     """
-    paths = configs or [DEFAULT_CONFIG]
+    paths = configurations(configs)
     fleet = check_fleet(paths, os.environ)
     for problem in fleet.problems:
         typer.echo(str(problem), err=True)

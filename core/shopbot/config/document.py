@@ -33,6 +33,8 @@ class Document:
     """Values that hold something from the environment, with the names of the variables."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """The texts that came from the environment: they must not appear in any message."""
+    lines: tuple[str, ...] = field(default=(), repr=False)
+    """The file's text, as it was read."""
 
     def position(self, path: KeyPath) -> Position:
         """Give the place of the value at *path*, or of the nearest parent that exists."""
@@ -105,7 +107,8 @@ def parse(text: str, file: str) -> Document:
         return Document(file, root, {}, (*problems, Problem(file, place.line, place.column, message)))
     broken: set[KeyPath] = set()
     data = _plain(root, (), broken)
-    return Document(file, root, data if isinstance(data, dict) else {}, problems, frozenset(broken))
+    lines = tuple(text.split("\n"))
+    return Document(file, root, data if isinstance(data, dict) else {}, problems, frozenset(broken), lines=lines)
 
 
 def _plain(node: Node, path: KeyPath, broken: set[KeyPath]) -> object:

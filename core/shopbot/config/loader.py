@@ -63,22 +63,19 @@ def read(path: Path, environ: Mapping[str, str]) -> Loaded:
     Relative directories in it are taken from the file's own directory. Raises nothing: a file that is
     missing or unreadable is a problem like any other.
     """
-    name = str(path)
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_TEXT_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
-        return _unreadable(name, _why(error))
-    if len(content) > LARGEST_TEXT_BYTES:
-        return _unreadable(name, f"larger than {LARGEST_TEXT_BYTES} bytes: this is no configuration")
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        before = content[: error.start].decode("utf-8")
-        line = before.count("\n") + 1
-        column = len(before) - (before.rfind("\n") + 1) + 1
-        return _unreadable(name, "the file is not UTF-8: save it as UTF-8", line, column)
-    return read_text(text, name, environ, directory=path.parent)
+    text = _text(path)
+    if isinstance(text, Problem):
+        return Loaded(Document(str(path), None, {}, (text,)), None, (text,))
+    return read_text(text, str(path), environ, directory=path.parent)
+
+
+def read_document(path: Path) -> Document:
+    """Read another file that goes with a configuration, such as its tests; `${NAME}` is nothing special in it.
+
+    Blocks on the disk. Raises nothing: a file that is missing or unreadable is a problem of the document.
+    """
+    text = _text(path)
+    return Document(str(path), None, {}, (text,)) if isinstance(text, Problem) else parse(text, str(path))
 
 
 def read_text(text: str, name: str, environ: Mapping[str, str], *, directory: Path | None = None) -> Loaded:
@@ -99,6 +96,25 @@ def read_text(text: str, name: str, environ: Mapping[str, str], *, directory: Pa
     return Loaded(document, None if errors else checkable, problems, checkable)
 
 
+def _text(path: Path) -> str | Problem:
+    """Read a file, or say why it cannot be read."""
+    name = str(path)
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_TEXT_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
+        return Problem(name, None, None, _why(error))
+    if len(content) > LARGEST_TEXT_BYTES:
+        return Problem(name, None, None, f"larger than {LARGEST_TEXT_BYTES} bytes: this is no configuration")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8")
+        line = before.count("\n") + 1
+        column = len(before) - (before.rfind("\n") + 1) + 1
+        return Problem(name, line, column, "the file is not UTF-8: save it as UTF-8")
+
+
 def _why(error: OSError | ValueError) -> str:
     match error:
         case FileNotFoundError():
@@ -110,8 +126,3 @@ def _why(error: OSError | ValueError) -> str:
         case OSError(strerror=str(reason)):
             return f"the file cannot be read: {reason}"
     return "this cannot be the name of a file"
-
-
-def _unreadable(name: str, message: str, line: int | None = None, column: int | None = None) -> Loaded:
-    problem = Problem(name, line, column, message)
-    return Loaded(Document(name, None, {}, (problem,)), None, (problem,))

@@ -12,10 +12,11 @@ from pydantic import (
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
+    ValidationError,
     WithJsonSchema,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, InitErrorDetails
 
 from shopbot.config.duration import format_duration
 from shopbot.config.expected import expected
@@ -52,9 +53,12 @@ def as_list(value: object) -> object:
 class _OneOrManySchema:
     """Tells editors that a single value stands for a list of one."""
 
+    def __init__(self, *, unique: bool) -> None:
+        self._more = {"uniqueItems": True} if unique else {}
+
     def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         several = handler(core_schema)
-        return {"anyOf": [several["items"], {**several, "uniqueItems": True}]}
+        return {"anyOf": [several["items"], {**several, **self._more}]}
 
 
 def _name(value: str) -> str:
@@ -81,6 +85,28 @@ def _distinct(values: tuple[Item, ...]) -> tuple[Item, ...]:
     return values
 
 
+def names_differ(place: str) -> AfterValidator:
+    """Refuse a list whose entries do not each have a `name` of their own.
+
+    place: the key of the list, to name the first entry by.
+    """
+
+    def validate(entries: tuple[Item, ...]) -> tuple[Item, ...]:
+        errors: list[InitErrorDetails] = []
+        seen: dict[str, int] = {}
+        for index, entry in enumerate(entries):
+            name: str = getattr(entry, "name")  # noqa: B009 - of whatever kind the entries are
+            first = seen.setdefault(name, index)
+            if first != index:
+                kind = expected("a name of its own", f": {place}[{first}] has the same", text=False)
+                errors.append(InitErrorDetails(type=kind, loc=(index, "name"), input=name))
+        if errors:
+            raise ValidationError.from_exception_data(place, errors, hide_input=True)
+        return entries
+
+    return AfterValidator(validate)
+
+
 def one_of(names: Iterable[str]) -> str:
     """Write alternatives for people: `'a', 'b' or 'c'`."""
     *most, last = [repr(name) for name in names]
@@ -94,9 +120,16 @@ Text = Annotated[str, AfterValidator(_filled), WithJsonSchema({"type": "string",
 """A text that says something."""
 
 OneOrMany = Annotated[
-    tuple[Item, ...], Field(min_length=1), BeforeValidator(as_list), AfterValidator(_distinct), _OneOrManySchema()
+    tuple[Item, ...],
+    Field(min_length=1),
+    BeforeValidator(as_list),
+    AfterValidator(_distinct),
+    _OneOrManySchema(unique=True),
 ]
 """One value or a list of them, in YAML; always a tuple in Python."""
+
+InTurn = Annotated[tuple[Item, ...], Field(min_length=1), BeforeValidator(as_list), _OneOrManySchema(unique=False)]
+"""The same, where the order counts and a value may stand twice."""
 
 NOT_BOOLEAN = BeforeValidator(_no_boolean)
 """Keeps YAML's `yes` from becoming the number 1. Stands last in an annotation, behind the bounds."""

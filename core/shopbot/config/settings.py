@@ -4,8 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_core import InitErrorDetails
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from shopbot.config.checkout import CartLimitSettings, CheckoutTokenSettings
 from shopbot.config.duration import Duration, PositiveDuration
@@ -13,7 +12,7 @@ from shopbot.config.expected import expected
 from shopbot.config.message import Limit, MessageSettings, UtilityTemplateSettings
 from shopbot.config.plugin_entry import PLUGIN_LISTS, PluginEntry, PollerEntry
 from shopbot.config.rule import RuleSettings, Step, WhenSettings
-from shopbot.config.section import NOT_BOOLEAN, Name, Section
+from shopbot.config.section import NOT_BOOLEAN, Name, Section, names_differ
 from shopbot.config.shop import DeliverySettings, ShopSettings
 from shopbot.config.store_address import StoreAddress
 
@@ -59,7 +58,7 @@ class TtlSettings(Section):
     )
     webhook_id: PositiveDuration = Field(
         timedelta(hours=48),
-        description="How long a delivery is remembered, to know a repetition.",
+        description="How long a delivery is remembered at least, to know a repetition: while its journal is kept, too.",
     )
     journal: PositiveDuration = Field(
         timedelta(days=30), description="How long it can be looked up what happened to an order."
@@ -173,19 +172,6 @@ class LogSettings(Section):
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least important line shown.")
 
 
-def _names_differ(rules: tuple[RuleSettings, ...]) -> tuple[RuleSettings, ...]:
-    errors: list[InitErrorDetails] = []
-    seen: dict[str, int] = {}
-    for index, rule in enumerate(rules):
-        first = seen.setdefault(rule.name, index)
-        if first != index:
-            kind = expected("a name of its own", f": rules[{first}] has the same", text=False)
-            errors.append(InitErrorDetails(type=kind, loc=(index, "name"), input=rule.name))
-    if errors:
-        raise ValidationError.from_exception_data("rules", errors, hide_input=True)
-    return rules
-
-
 _Plugins = tuple[PluginEntry, ...]
 
 
@@ -235,7 +221,7 @@ class Settings(Section):
     )
     worker: WorkerSettings = Field(WorkerSettings(), description="How events are worked on.")
     log: LogSettings = Field(LogSettings(), description="What is logged, and how it looks.")
-    rules: Annotated[tuple[RuleSettings, ...], AfterValidator(_names_differ)] = Field(
+    rules: Annotated[tuple[RuleSettings, ...], names_differ("rules")] = Field(
         (), description="Which event leads to which steps."
     )
     messages: dict[Name, MessageSettings] = Field(

@@ -37,18 +37,8 @@ class CheckoutParts:
         page_ids: of the senders, in their order; links are signed for the first one's shoppers.
         """
         tokens, ttl, limits = settings.checkout_tokens, settings.ttl, settings.cart_limits
-        codec = PsidTokens([TokenKey(key.id, key.secret.get_secret_value().encode()) for key in tokens.keys])
-        checkouts = Checkouts(
-            client,
-            Keys(settings.shop.domain),
-            shared,
-            ttl=CheckoutTtl(
-                latest=ttl.checkout_token.total_seconds(),
-                lookup=ttl.checkout_token_lookup.total_seconds(),
-                cart_id=ttl.cart.total_seconds(),
-                order=ttl.order_reference.total_seconds(),
-            ),
-        )
+        codec = psid_tokens(settings)
+        checkouts = kept_checkouts(settings, client, shared)
         self.signed = SignedTokens(codec, frozenset(page_ids), checkouts)
         self.note = NoteCheckout(checkouts, self.signed, attribute=tokens.attribute, clock=clock)
         policy = LinkPolicy(page_ids[0] if page_ids else "", tokens.attribute, tokens.valid_for)
@@ -61,3 +51,25 @@ class CheckoutParts:
                 limits=CartLimits(lines=limits.lines, quantity=limits.quantity),
                 links=CheckoutLinks(hooks.checkouts, codec, checkouts, policy, clock) if hooks.checkouts else None,
             )
+
+
+def psid_tokens(settings: Settings) -> PsidTokens:
+    """Make and read tokens with the keys of a shop."""
+    keys = settings.checkout_tokens.keys
+    return PsidTokens([TokenKey(key.id, key.secret.get_secret_value().encode()) for key in keys])
+
+
+def kept_checkouts(settings: Settings, client: Redis, shared: SharedKeys) -> Checkouts:
+    """Keep the checkouts of a shop for as long as it says."""
+    ttl = settings.ttl
+    return Checkouts(
+        client,
+        Keys(settings.shop.domain),
+        shared,
+        ttl=CheckoutTtl(
+            latest=ttl.checkout_token.total_seconds(),
+            lookup=ttl.checkout_token_lookup.total_seconds(),
+            cart_id=ttl.cart.total_seconds(),
+            order=ttl.order_reference.total_seconds(),
+        ),
+    )

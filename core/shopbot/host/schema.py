@@ -10,7 +10,7 @@ from shopbot.host.plugin_entries import KIND_OF_LIST
 
 Schema = dict[str, Any]
 
-_DIALECT = "http://json-schema.org/draft-07/schema#"
+DIALECT = "http://json-schema.org/draft-07/schema#"
 """What yaml-language-server reads best. https://github.com/redhat-developer/yaml-language-server"""
 
 _VARIABLE = r"\$\{"
@@ -21,7 +21,7 @@ def build_schema(catalogue: Mapping[str, Found | PluginError]) -> Schema:
 
     A plugin that is not installed here (a drop-in file of another machine) may have any settings.
     """
-    schema: Schema = {"$schema": _DIALECT, **Settings.model_json_schema(), "title": "shopbot.yaml"}
+    schema: Schema = {"$schema": DIALECT, **Settings.model_json_schema(), "title": "shopbot.yaml"}
     definitions: Schema = schema["$defs"]
     entry: Schema = definitions.pop("PluginEntry")
     poller_entry: Schema = definitions.pop("PollerEntry")

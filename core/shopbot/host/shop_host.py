@@ -94,7 +94,7 @@ class ShopHost:
         claims = Claims(self._client, keys, line_ttl_seconds=journal_ttl_seconds)
         self.echoes = Echoes(self._client, keys)
         self._channels = Channels(self._client, keys)
-        self._gates = [Gate(_channel_name(sender.instance), self._channels, clock) for sender in self.hooks.senders]
+        self._gates = [Gate(channel_name(sender.instance), self._channels, clock) for sender in self.hooks.senders]
         pages = [gate.name.removeprefix("messenger:") for gate in self._gates if gate.name.startswith("messenger:")]
         self.page_ids = frozenset(pages)
         self.clock = clock
@@ -204,6 +204,14 @@ class ShopHost:
             for task in done:
                 task.result()
 
+    async def work_off(self) -> None:
+        """Work on all that is due by the clock, and return: for a host whose role has no worker of its own.
+
+        Raises:
+            StoreError, RedisError, OSError: the store went away.
+        """
+        await self._worker.work_off()
+
     async def stop(self) -> None:
         """Write what was taken in, settle what is in hand, stop the plugins, leave the store."""
         self.pollers.stop()
@@ -264,7 +272,7 @@ class ShopHost:
         await self._blocking.aclose()
 
 
-def _channel_name(instance: PluginInstance) -> str:
+def channel_name(instance: PluginInstance) -> str:
     """Name a sender's channel: what it says in its attribute `channel`, else its entry's name."""
     channel = getattr(instance.plugin, "channel", None)
     return channel if isinstance(channel, str) else instance.name

@@ -80,6 +80,7 @@ class Renderer:
             claim=claim,
             template=self.parameters(spec, request.about),
             order_id=request.order.id if request.order else None,
+            locale=self.template(spec, request.about).locale or self._shop.locale,
             quick_replies=self.quick_replies(spec, request.about),
         )
 

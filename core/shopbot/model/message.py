@@ -53,6 +53,8 @@ class OutboundMessage(Value):
     template: UtilityTemplate | None = None
     """The utility template to use with UTILITY; None where the merchant has none."""
     order_id: int | None = None
+    locale: str | None = None
+    """The language that the text is written in: `de`, `pt-BR`; a template says its own. None: not known."""
     quick_replies: tuple[QuickReply, ...] = ()
     """Offered with the text; a utility template has none."""
 

@@ -39,6 +39,7 @@ class EmbeddedServer:
 
     data_dir: made if missing, for this user alone; what the server writes there is readable by this user
         alone.
+    durable: False for a store that nobody needs after `stop`: nothing is written to the disk, which is faster.
     binary: the server's program; None means to look for it.
     on_restart: called in a thread of its own, with the number of restarts since `start`, each time the
         server answers again after it died. It must not block and must not call `stop`.
@@ -52,6 +53,7 @@ class EmbeddedServer:
         self,
         data_dir: Path,
         *,
+        durable: bool = True,
         binary: Path | None = None,
         on_restart: Callable[[int], None] | None = None,
         restart_pauses_seconds: Sequence[float] = _RESTART_PAUSES_SECONDS,
@@ -59,6 +61,7 @@ class EmbeddedServer:
         stop_seconds: float = 10.0,
     ) -> None:
         self._data_dir = data_dir.resolve()
+        self._durable = durable
         self._binary = binary
         self._on_restart = on_restart
         self._restart_pauses_seconds = restart_pauses_seconds
@@ -102,7 +105,14 @@ class EmbeddedServer:
         try:
             watch_fd = -1 if _KERNEL_ENDS_ORPHANS else self._open_watched_pipe()
             self._supervisor = ServerSupervisor(
-                partial(ServerProcess, binary, self._data_dir, lock_fd=lock_fd, watch_fd=watch_fd),
+                partial(
+                    ServerProcess,
+                    binary,
+                    self._data_dir,
+                    lock_fd=lock_fd,
+                    watch_fd=watch_fd,
+                    durable=self._durable,
+                ),
                 data_dir=self._data_dir,
                 on_restart=self._on_restart,
                 restart_pauses_seconds=self._restart_pauses_seconds,

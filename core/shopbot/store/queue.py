@@ -113,9 +113,11 @@ class Queue:
                 raise
 
     async def read(self, count: int, *, wait_seconds: float) -> Sequence[Delivery]:
-        """Take up to *count* new events, waiting for the first one."""
+        """Take up to *count* new events, waiting for the first one; with 0 seconds only those that are there."""
+        # To the server, a wait of 0 is one without end.
+        wait_ms = int(wait_seconds * 1000) or None
         answer = await self._blocking.xreadgroup(
-            GROUP, self.consumer, {self._keys.inbox: ">"}, count=count, block=int(wait_seconds * 1000)
+            GROUP, self.consumer, {self._keys.inbox: ">"}, count=count, block=wait_ms
         )
         entries = _entries(answer)
         # An entry with the whole event was never in anybody's hands: nothing more is known of it.

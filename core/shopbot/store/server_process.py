@@ -30,7 +30,6 @@ _SETTINGS = {
     "daemonize": "no",
     "supervised": "no",
     "save": "",
-    "appendonly": "yes",
     "appendfsync": "always",
     "no-appendfsync-on-rewrite": "no",
     "aof-use-rdb-preamble": "yes",
@@ -61,13 +60,23 @@ class ServerProcess:
     lock_fd: the lock, which the server holds as well.
     watch_fd: the read end of a pipe that only this process can write to, or -1 on Linux, where the server
         instead ends with the thread that makes this object (see `server_launcher`).
+    durable: whether every write is on the disk before it is answered; False writes nothing at all.
     load_truncated: whether a last command that is cut short is cut off. False makes it a `LogCutShortError`.
 
     Raises:
         StoreError: it could not be started.
     """
 
-    def __init__(self, binary: Path, data_dir: Path, *, lock_fd: int, watch_fd: int, load_truncated: bool) -> None:
+    def __init__(
+        self,
+        binary: Path,
+        data_dir: Path,
+        *,
+        lock_fd: int,
+        watch_fd: int,
+        durable: bool = True,
+        load_truncated: bool,
+    ) -> None:
         self._binary = binary
         self._data_dir = data_dir
         self._socket = socket_path(data_dir)
@@ -80,6 +89,7 @@ class ServerProcess:
             "logfile": str(self._log),
             "unixsocket": str(self._socket),
             "aof-load-truncated": "yes" if load_truncated else "no",
+            "appendonly": "yes" if durable else "no",
         }
         server = [str(binary)]
         for name, value in settings.items():

@@ -131,7 +131,7 @@ class MessengerWebhooks:
         if kind is None:
             await self._receipts(shop, psid, item)
             return
-        await shop.inbox.add(_arrival(kind, item, now, verified_by))
+        await shop.inbox.add(arrival_of_act(kind, item, now, verified_by))
 
     async def _echo(self, shop: MessengerTarget, message: Mapping[str, Any], now: datetime) -> None:
         """Take in the echo of a message that was sent, at once: it is durable when the store has answered."""
@@ -187,7 +187,13 @@ def _items(payload: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 yield str(entry.get("id", "")), item
 
 
-def _arrival(kind: str, item: Mapping[str, Any], now: datetime, verified_by: str) -> Arrival:
+def arrival_of_act(kind: str, item: Mapping[str, Any], now: datetime, verified_by: str = "") -> Arrival:
+    """Say what the inbox takes in for something that a shopper did.
+
+    kind: the key of *item* that says what it is: `message`.
+    item: one entry of `messaging`, as Meta sends it.
+    verified_by: as `Event.verified_by`.
+    """
     content = item[kind]
     body = json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
     mid = content.get("mid")
