@@ -15,6 +15,7 @@ from shopbot.plugin import (
     CartResult,
     ChannelDown,
     Checkout,
+    Finding,
     InDoubt,
     Outcome,
     PolledOrder,
@@ -74,6 +75,7 @@ class Contract:
 
 CONTRACTS: Mapping[str, Contract] = {
     "verify_request": Contract("verify", 0.0, (Verified, type(None)), (Rejected,)),
+    "sign_request": Contract("verify", 0.0, (list, tuple, type(None)), (), optional=True),
     "resolve_psid": Contract("resolvers", 5.0, (Resolution, type(None)), (Retry,)),
     "clear_cart": Contract("carts", 5.0, (CartResult,), (Retry,)),
     "send_message": Contract("senders", 60.0, (Receipt, type(None)), (Retry, Refused, ChannelDown, InDoubt)),
@@ -85,12 +87,13 @@ CONTRACTS: Mapping[str, Contract] = {
     "run_step": Contract("plugins", 30.0, (Outcome,), (Retry,)),
     "template_filters": Contract(None, 0.0, (Mapping,), ()),
     "event_finished": Contract(None, 5.0, (type(None),), ()),
+    "diagnose": Contract(None, 20.0, (Finding,), ()),
     "start": Contract(None, 30.0, (type(None),), ()),
     "stop": Contract(None, 10.0, (type(None),), ()),
 }
 
-_SYNCHRONOUS = frozenset({"verify_request", "template_filters"})
-STREAMS = frozenset({"poll_orders"})
+_SYNCHRONOUS = frozenset({"verify_request", "sign_request", "template_filters"})
+STREAMS = frozenset({"poll_orders", "diagnose"})
 """Hooks that answer with a stream."""
 
 _CLOSE_TIME_LIMIT_SECONDS = 10.0
