@@ -59,6 +59,12 @@ class PluginInstance:
         """How logs and journals name it: `resolvers[0]:note_attributes`."""
         return f"{self.section}[{self.index}]:{self.name}"
 
+    @property
+    def channel(self) -> str:
+        """Name a sender's channel: what the plugin says in its attribute `channel`, else the entry's name."""
+        channel = getattr(self.plugin, "channel", None)
+        return channel if isinstance(channel, str) else self.name
+
 
 @dataclass(frozen=True, slots=True)
 class Contract:
