@@ -115,9 +115,11 @@ class HookSpecs:
     async def manage_template(self, template: TemplateDefinition, submit: bool) -> TemplateState | None:  # noqa: FBT001
         """Say how a utility template stands with the platform, and submit it where the platform has none.
 
-        Asked by `shopbot templates` alone, for each template whose words stand in shopbot.yaml, of each sender that has
-        this hook; a sender need not.
+        Asked by `shopbot templates`, for each template whose words stand in shopbot.yaml, and by `shopbot doctor`, for
+        all others, too; of each sender that has this hook; a sender need not.
 
+        template: its `body` is empty where only the platform has the words: then any will do that have as many
+            placeholders as there are `examples`.
         submit: False only looks. What the platform has already is never changed.
 
         Return the state, or None when you know nothing of templates. Raise `Retry` for a fault that may pass, `Refused`
