@@ -31,6 +31,7 @@ SIGNED_LINKS = {"checkout_tokens": {"keys": [{"id": "a", "secret": "${CHECKOUT_T
 
 COMPANIONS: Mapping[str, str] = {
     "customer_list": 'resolvers: [{use: customer_list, customers: {1: "7312345678901234"}}]',
+    "own_crm": "plugins: [{use: own_crm, url: https://crm.example/status}]",
     "staff_cart": 'carts: [{use: staff_cart, psids: ["7312345678901234"]}]',
 }
 """How the plugins that the manual shows are used."""

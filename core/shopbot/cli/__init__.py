@@ -3,7 +3,7 @@
 import typer
 
 from shopbot import __version__
-from shopbot.cli import check, dead, demo, plugins, poll, run, schema, templates
+from shopbot.cli import check, dead, demo, doctor, plugins, poll, run, schema, templates
 
 
 def _version(value: bool) -> None:
@@ -36,6 +36,7 @@ def build() -> typer.Typer:
     app.command("plugins")(plugins.plugins)
     app.command("schema")(schema.schema)
     app.command("poll")(poll.poll)
+    app.command("doctor")(doctor.doctor)
     app.add_typer(dead.build(), name="dead")
     app.add_typer(templates.build(), name="templates")
     return app
