@@ -105,7 +105,7 @@ class WorkCheck:
             yield Finding.warning(
                 "nothing stands under `pollers:`",
                 meaning="an order whose webhook gets lost is never confirmed: Shopify does not promise to deliver",
-                to_do="add `shopify_orders`, or a poller of your own (docs/poller.md)",
+                to_do="add a poller (docs/poller.md)",
                 area=AREA,
             )
         for part in self._pollers:
