@@ -15,6 +15,7 @@ from shopbot.plugin import (
     CartResult,
     ChannelDown,
     Checkout,
+    Finding,
     InDoubt,
     MessagePreview,
     Outcome,
@@ -59,6 +60,12 @@ class PluginInstance:
         """How logs and journals name it: `resolvers[0]:note_attributes`."""
         return f"{self.section}[{self.index}]:{self.name}"
 
+    @property
+    def channel(self) -> str:
+        """Name a sender's channel: what the plugin says in its attribute `channel`, else the entry's name."""
+        channel = getattr(self.plugin, "channel", None)
+        return channel if isinstance(channel, str) else self.name
+
 
 @dataclass(frozen=True, slots=True)
 class Contract:
@@ -75,6 +82,7 @@ class Contract:
 
 CONTRACTS: Mapping[str, Contract] = {
     "verify_request": Contract("verify", 0.0, (Verified, type(None)), (Rejected,)),
+    "sign_request": Contract("verify", 0.0, (list, tuple, type(None)), (), optional=True),
     "resolve_psid": Contract("resolvers", 5.0, (Resolution, type(None)), (Retry,)),
     "clear_cart": Contract("carts", 5.0, (CartResult,), (Retry,)),
     "send_message": Contract("senders", 60.0, (Receipt, type(None)), (Retry, Refused, ChannelDown, InDoubt)),
@@ -87,12 +95,13 @@ CONTRACTS: Mapping[str, Contract] = {
     "run_step": Contract("plugins", 30.0, (Outcome,), (Retry,)),
     "template_filters": Contract(None, 0.0, (Mapping,), ()),
     "event_finished": Contract(None, 5.0, (type(None),), ()),
+    "diagnose": Contract(None, 20.0, (Finding,), ()),
     "start": Contract(None, 30.0, (type(None),), ()),
     "stop": Contract(None, 10.0, (type(None),), ()),
 }
 
-_SYNCHRONOUS = frozenset({"verify_request", "preview_message", "template_filters"})
-STREAMS = frozenset({"poll_orders"})
+_SYNCHRONOUS = frozenset({"verify_request", "sign_request", "preview_message", "template_filters"})
+STREAMS = frozenset({"poll_orders", "diagnose"})
 """Hooks that answer with a stream."""
 
 _CLOSE_TIME_LIMIT_SECONDS = 10.0

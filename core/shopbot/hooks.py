@@ -19,6 +19,8 @@ from shopbot.plugin import (
     CheckoutRequest,
     Context,
     Event,
+    Examination,
+    Finding,
     InboundRequest,
     MessagePreview,
     Order,
@@ -49,6 +51,7 @@ class Hooks:
         self._instances = tuple(instances)
         self._implementations = [_implementations(instance) for instance in self._instances]
         self.verifiers: Sequence[Hook[[InboundRequest], Verified | None]] = self._hooks("verify_request")
+        self.signers: Sequence[Hook[[InboundRequest], Sequence[Mapping[str, str]] | None]] = self._hooks("sign_request")
         self.resolvers: Sequence[Hook[[Order], Resolution | None]] = self._hooks("resolve_psid")
         self.carts: Sequence[Hook[[str, Order], CartResult]] = self._hooks("clear_cart")
         self.senders: Sequence[Hook[[OutboundMessage], Receipt | None]] = self._hooks("send_message")
@@ -59,6 +62,7 @@ class Hooks:
         self.pollers: Sequence[StreamHook[[datetime], PolledOrder]] = self._hooks("poll_orders")
         self.checkouts: Sequence[Hook[[CheckoutRequest], Checkout | None]] = self._hooks("create_checkout")
         self.observers: Sequence[Hook[[Event, Run], None]] = self._hooks("event_finished")
+        self.examined: Sequence[StreamHook[[Examination], Finding]] = self._hooks("diagnose")
         steps: Sequence[Hook[[Event, Run], Outcome]] = self._hooks("run_step")
         self.steps: Mapping[str, Hook[[Event, Run], Outcome]] = {s.instance.name: s for s in steps}
         self._starts: Sequence[Hook[[Context], None]] = self._hooks("start")

@@ -6,7 +6,7 @@ an exception that a hook does not document is logged under the plugin's name and
 A plugin may take any subset of a hook's arguments, by name.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import datetime
 
 import pluggy
@@ -17,6 +17,8 @@ from shopbot.plugin import (
     CheckoutRequest,
     Context,
     Event,
+    Examination,
+    Finding,
     InboundRequest,
     MessagePreview,
     Order,
@@ -37,8 +39,8 @@ hookspec = pluggy.HookspecMarker("shopbot")
 class HookSpecs:
     """The hooks. All are `async def`, but not those that only compute.
 
-    Those are `verify_request`, `preview_message` and `template_filters`.
-    `poll_orders` is an asynchronous generator: `async def` with `yield`.
+    Those are `verify_request`, `sign_request`, `preview_message` and `template_filters`.
+    `poll_orders` and `diagnose` are asynchronous generators: `async def` with `yield`.
     """
 
     @hookspec
@@ -53,6 +55,20 @@ class HookSpecs:
         Return `Verified`, or None when requests on this route are not yours to judge. Raise `Rejected(status, reason)`
         to refuse. A request that nobody vouches for is refused, and one whose verifier fails is answered 503, so
         that the platform sends it again.
+        """
+
+    @hookspec
+    def sign_request(self, request: InboundRequest) -> Sequence[Mapping[str, str]] | None:
+        """Sign *request* as the platform would, with each secret.
+
+        The reverse of `verify_request`, which must take every one of the signatures for the platform's own. Asked by
+        `shopbot doctor --url` alone, which sends a harmless body through the public address; a verifier need not have
+        this hook. A plain function: compute, never wait.
+
+        request: without a signature.
+
+        Return, for each secret in its order, the headers that a signature adds; or None when requests on this route are
+        not yours to judge.
         """
 
     @hookspec
@@ -115,9 +131,11 @@ class HookSpecs:
     async def manage_template(self, template: TemplateDefinition, submit: bool) -> TemplateState | None:  # noqa: FBT001
         """Say how a utility template stands with the platform, and submit it where the platform has none.
 
-        Asked by `shopbot templates` alone, for each template whose words stand in shopbot.yaml, of each sender that has
-        this hook; a sender need not.
+        Asked by `shopbot templates`, for each template whose words stand in shopbot.yaml, and by `shopbot doctor`, for
+        all others, too; of each sender that has this hook; a sender need not.
 
+        template: its `body` is empty where only the platform has the words: then any will do that have as many
+            placeholders as there are `examples`.
         submit: False only looks. What the platform has already is never changed.
 
         Return the state, or None when you know nothing of templates. Raise `Retry` for a fault that may pass, `Refused`
@@ -181,6 +199,21 @@ class HookSpecs:
 
         Called for every plugin that has it, after the outcome is durable; a crash in between loses the call, so build
         nothing on it that must not be lost. The answer is ignored, faults are logged. Time limit: 5 seconds.
+        """
+
+    @hookspec
+    def diagnose(self, examination: Examination) -> AsyncGenerator[Finding, None]:  # type: ignore[empty-body]
+        """Look at what must be right outside of this machine, and say of each thing how it is.
+
+        Asked by `shopbot doctor` alone, of every plugin that has this hook, whatever list it stands in, after `start`;
+        all are asked at the same time. Only look: change nothing, and send nothing to a shopper. Say also what is fine:
+        that it was looked at is worth knowing.
+
+        examination: what the rules and the host need of the outside.
+
+        An `async def` with `yield`: yield a `Finding` each, without secrets and whole PSIDs. An exception, and the time
+        limit, are a problem of their own, and what was found before them stays. Time limit, from one finding to the
+        next: 20 seconds.
         """
 
     @hookspec

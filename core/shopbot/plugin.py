@@ -26,7 +26,9 @@ from shopbot.config.duration import Duration, PositiveDuration
 from shopbot.model.cart import CartResult
 from shopbot.model.checkout import Checkout, CheckoutLine, CheckoutRequest, ShortLine
 from shopbot.model.event import Event, Source
+from shopbot.model.examination import Examination
 from shopbot.model.failures import ChannelDown, InDoubt, OutOfStock, Refused, Rejected, Retry
+from shopbot.model.finding import Finding, Level, compare_clock
 from shopbot.model.fulfillment import Fulfillment
 from shopbot.model.message import Delivery, MessagePreview, OutboundMessage, QuickReply, Receipt, UtilityTemplate
 from shopbot.model.money import Money
@@ -53,11 +55,14 @@ __all__ = [
     "Delivery",
     "Duration",
     "Event",
+    "Examination",
     "Field",
+    "Finding",
     "Fulfillment",
     "InDoubt",
     "InboundRequest",
     "JournalEntry",
+    "Level",
     "LineItem",
     "Logger",
     "MessagePreview",
@@ -92,6 +97,7 @@ __all__ = [
     "UnreadableOrderError",
     "UtilityTemplate",
     "Verified",
+    "compare_clock",
     "hookimpl",
     "is_psid",
     "mask",

@@ -32,6 +32,14 @@ def check_address(address: str, *, allow_http: bool = False) -> str:
     return address
 
 
+def shown_address(address: str) -> str:
+    """Give of somebody else's address what may be shown: no user, no password, no query."""
+    parts = urlsplit(address)
+    if parts.scheme not in {"http", "https"}:
+        return f"{parts.scheme or 'an unknown place'}:…"  # of a queue, as Google Pub/Sub or Amazon EventBridge
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
 def base_url(address: str) -> str:
     """Check the address that the paths of a service stand behind, and give it without a slash at its end.
 

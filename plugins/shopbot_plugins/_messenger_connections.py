@@ -58,15 +58,25 @@ class Connections:
         """
         return await self._request("POST", path, json=body)
 
-    async def get(self, path: str, query: Mapping[str, str]) -> httpx.Response:
+    async def post_form(self, path: str, fields: Mapping[str, str]) -> httpx.Response:
+        """Post a form and read the whole answer; redirects are answers like others.
+
+        Raises:
+            Retry, InDoubt: as `post`.
+        """
+        return await self._request("POST", path, data=fields)
+
+    async def get(self, path: str, query: Mapping[str, str], token: str | None = None) -> httpx.Response:
         """Get something and read the whole answer; redirects are answers like others.
 
         query: goes into the address, so it holds no token.
+        token: the access token; None is that of all other calls.
 
         Raises:
             Retry, InDoubt: as `post`; there is nothing to be in doubt about.
         """
-        return await self._request("GET", path, params=query)
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return await self._request("GET", path, params=query, headers=headers)
 
     async def _request(self, method: str, path: str, **content: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
         try:

@@ -40,7 +40,7 @@ class Templates:
             Retry, Refused, ChannelDown: it cannot be known.
         """
         query = {"name": template.name, "fields": "name,language,status,rejected_reason,components", "limit": "100"}
-        answer = _checked(await self._asked(self._connections.get(self._path, {**query, **self._fields})))
+        answer = checked(await self._asked(self._connections.get(self._path, {**query, **self._fields})))
         for found in as_objects(answer.get("data")):
             if (found.get("name"), found.get("language")) == (template.name, template.language):
                 return _state(found, template)
@@ -63,7 +63,7 @@ class Templates:
             "components": [body],
             **self._fields,
         }
-        return _state(_checked(await self._asked(self._connections.post(self._path, definition))), template)
+        return _state(checked(await self._asked(self._connections.post(self._path, definition))), template)
 
     async def _asked(self, call: Awaitable[httpx.Response]) -> httpx.Response:
         """Wait for an answer; nothing here is spoilt by asking twice, so no call is ever in doubt."""
@@ -80,13 +80,25 @@ def _state(found: Mapping[str, Any], template: TemplateDefinition) -> TemplateSt
     status = _STATUSES.get(told)
     if status is None:
         return TemplateState(status=TemplateStatus.UNKNOWN, reason=why or told.lower())
-    bodies = [part.get("text") for part in as_objects(found.get("components")) if str(part.get("type")) == "BODY"]
-    if bodies and bodies[0] != template.body and status is not TemplateStatus.REJECTED:
-        return TemplateState(status=TemplateStatus.DIFFERENT, reason="give the one with these words a new name")
+    difference = _difference(found, template)
+    if difference and status is not TemplateStatus.REJECTED:
+        return TemplateState(status=TemplateStatus.DIFFERENT, reason=difference)
     return TemplateState(status=status, reason=why)
 
 
-def _checked(response: httpx.Response) -> Mapping[str, Any]:
+def _difference(found: Mapping[str, Any], template: TemplateDefinition) -> str:
+    """Say how the Page's template differs from the one that is meant; empty where it does not, or does not tell."""
+    bodies = [part.get("text") for part in as_objects(found.get("components")) if str(part.get("type")) == "BODY"]
+    body = bodies[0] if bodies else None
+    if not isinstance(body, str):
+        return ""
+    if template.body:
+        return "" if body == template.body else "give the one with these words a new name"
+    places, values = len(template.model_copy(update={"body": body}).placeholders), len(template.examples)
+    return "" if places == values else f"it has {places} placeholders, and `parameters:` gives {values} values"
+
+
+def checked(response: httpx.Response) -> Mapping[str, Any]:
     """Give an answer that is none of an error.
 
     Raises:

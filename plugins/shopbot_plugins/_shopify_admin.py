@@ -1,9 +1,10 @@
 """The client of Shopify's Admin GraphQL API: tokens, time limits, throttling."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
 
 import httpx
 
@@ -16,9 +17,11 @@ PATIENCE_SECONDS = 20.0
 
 _CLOCK_TOLERANCE_SECONDS = 120.0
 
+T = TypeVar("T")
+
 
 class AdminApi:
-    """Asks for pages of orders, one at a time."""
+    """Asks one query at a time: pages of orders, as a rule."""
 
     def __init__(
         self, client: httpx.AsyncClient, path: str, tokens: Tokens, log: Logger, *, time_limit_seconds: float
@@ -35,11 +38,21 @@ class AdminApi:
         self._time_limit_seconds = time_limit_seconds
 
     async def orders(self, query: str, variables: Mapping[str, object]) -> OrdersPage:
-        """Ask for one page; waits where Shopify throttles, and asks for a new token where the old one has ended.
+        """Ask for one page.
 
         Raises:
             Retry, ChannelDown: there is no page now, or not until a person acts.
             TooExpensiveError: the page is too large.
+        """
+        return await self.ask(query, variables, _read_orders)
+
+    async def ask(self, query: str, variables: Mapping[str, object], read: Callable[[httpx.Response], T]) -> T:
+        """Ask; waits where Shopify throttles, and asks for a new token where the old one has ended.
+
+        read: reads an answer, and raises what `read_page` does.
+
+        Raises:
+            Retry, ChannelDown, TooExpensiveError: as `orders`.
         """
         now = asyncio.get_running_loop().time
         patient_until = now() + PATIENCE_SECONDS
@@ -47,7 +60,7 @@ class AdminApi:
         while True:
             token = await self._tokens.current()
             try:
-                return read_page(await self._post(token, query, variables))
+                return read(await self._post(token, query, variables))
             except UnauthorizedError as error:
                 if renewed or not self._tokens.refused(token):
                     raise ChannelDown(
@@ -64,15 +77,18 @@ class AdminApi:
     async def _post(self, token: str, query: str, variables: Mapping[str, object]) -> httpx.Response:
         try:
             async with asyncio.timeout(self._time_limit_seconds):
-                response = await self._client.post(
+                return await self._client.post(
                     self._path,
                     json={"query": query, "variables": variables},
                     headers={"X-Shopify-Access-Token": token},
                 )
         except (httpx.RequestError, TimeoutError) as error:
             raise Retry(f"Shopify could not be reached: {type(error).__name__}") from error
-        _check_clock(response)
-        return response
+
+
+def _read_orders(response: httpx.Response) -> OrdersPage:
+    _check_clock(response)
+    return read_page(response)
 
 
 def _check_clock(response: httpx.Response) -> None:

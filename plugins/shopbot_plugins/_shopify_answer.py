@@ -89,6 +89,21 @@ def read_page(response: httpx.Response) -> OrdersPage:
     )
 
 
+def read_data(response: httpx.Response) -> Mapping[str, Any]:
+    """Give the data of an answer to a query that is not about orders.
+
+    Raises:
+        As `read_page`.
+    """
+    _check_status(response)
+    answer = read_object(response)
+    errors = [as_object(error) for error in as_list(answer.get("errors"))]
+    data = as_object(answer.get("data"))
+    if errors or not data:
+        raise _failure(answer, errors)
+    return data
+
+
 def _check_status(response: httpx.Response) -> None:
     status = response.status_code
     asked_seconds = retry_after_seconds(response.headers)

@@ -5,17 +5,18 @@ https://shopify.dev/docs/api/storefront/latest
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from datetime import date, timedelta
 from typing import Annotated, Any, Self
 
 import httpx
 from pydantic import AfterValidator, model_validator
 
-from shopbot.plugin import ChannelDown, Field, PluginConfig, PositiveDuration, Reason, Refused, Retry
+from shopbot.plugin import ChannelDown, Field, Finding, PluginConfig, PositiveDuration, Reason, Refused, Retry
 from shopbot_plugins._endpoint import base_url, retry_after_seconds
 from shopbot_plugins._json import as_list, as_object, as_objects, read_object
 from shopbot_plugins._secret import Token
+from shopbot_plugins._shopify_versions import version_finding
 
 MOST_AT_ONCE = 250
 """Lines that one call may bring or ask for. https://shopify.dev/docs/api/usage/limits"""
@@ -29,6 +30,8 @@ _FIXES = {
 }
 _PASSING = frozenset({"THROTTLED", "INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE", "TIMEOUT"})
 _TOO_MUCH = frozenset({"MAX_INPUT_SIZE_EXCEEDED"})
+_LOOK = "query cart($id: ID!) { cart(id: $id) { id } }"
+_NO_CART = "gid://shopify/Cart/c1-00000000000000000000000000000000"
 _CART_ID = re.compile(r"gid://shopify/Cart[^\s\"']*")
 _LONGEST_QUOTE = 200
 
@@ -102,6 +105,32 @@ class Storefront:
         if not isinstance(data, Mapping) or name not in data:
             raise Retry("Shopify's answer cannot be read")
         return as_object(data[name])
+
+
+async def examine(storefront: Storefront, config: StorefrontConfig, today: date) -> AsyncGenerator[Finding, None]:
+    """Look whether the token may read carts, by one that does not exist: such a cart is null, and no error.
+
+    Raises nothing that `ask` raises: it is a finding.
+    """
+    yield version_finding("the Storefront API", config.api_version, today)
+    try:
+        await storefront.ask("cart", _LOOK, {"id": _NO_CART})
+    except (Retry, Refused) as failure:
+        yield Finding.warning(
+            failure.reason,
+            meaning="whether carts can be made and emptied could not be looked at now",
+            to_do="run doctor again; mind the network from this machine to the shop",
+        )
+    except ChannelDown as failure:
+        yield Finding.problem(
+            failure.reason,
+            meaning="checkout links are not made, and carts are not emptied",
+            to_do="set a token of the Headless channel with unauthenticated_read_checkouts and"
+            " unauthenticated_write_checkouts, as private_token or public_token, whichever it is",
+        )
+    else:
+        way = "a private token" if config.private_token else "a public token" if config.public_token else "no token"
+        yield Finding.ok(f"carts can be read with {way}")
 
 
 def user_errors(answer: Mapping[str, Any]) -> Iterator[tuple[Sequence[str], str]]:

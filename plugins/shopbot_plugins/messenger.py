@@ -21,6 +21,9 @@ Inside the messaging window the text is sent, outside it the approved utility te
 never sent. Quick replies go with texts, 13 at most, their titles cut at 20 characters. The values of a template's
 placeholders lose line breaks and repeated spaces and are cut at 256 characters; a value that is then empty becomes "-".
 
+`shopbot doctor` asks Meta with the same token whose it is, what it may do and until when, and which webhooks the Page
+has subscribed (which takes pages_manage_metadata); with `app_secret` also where the app's webhook goes.
+
 A send is never guessed. Refusals that Meta explains, and faults before anything was written, count as not sent. When
 the request was written and no answer can be read, the message is in doubt: the claim in its `metadata` comes back with
 the echo and settles it.
@@ -29,6 +32,7 @@ https://developers.facebook.com/docs/messenger-platform/reference/send-api
 """
 
 import hmac
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -36,7 +40,9 @@ from pydantic import AfterValidator
 
 from shopbot.plugin import (
     Context,
+    Examination,
     Field,
+    Finding,
     Logger,
     MessagePreview,
     OutboundMessage,
@@ -52,6 +58,7 @@ from shopbot_plugins._endpoint import base_url
 from shopbot_plugins._messenger_answer import read_answer
 from shopbot_plugins._messenger_body import message_content
 from shopbot_plugins._messenger_connections import Connections
+from shopbot_plugins._messenger_examination import PageExamination
 from shopbot_plugins._messenger_templates import Templates
 from shopbot_plugins._secret import Secret, Token
 
@@ -124,6 +131,20 @@ class Plugin:
         """Show the call to the Send API; the proof of the app's secret is left out."""
         hidden = dict.fromkeys(self._proof, "…")
         return MessagePreview(to=f"POST {self._config.api_url}{self._path}", body={**self._body(message), **hidden})
+
+    @hookimpl
+    async def diagnose(self, examination: Examination) -> AsyncGenerator[Finding, None]:
+        """Look at the token and its permissions, the version, the clock, and the webhooks that are subscribed."""
+        page = PageExamination(
+            self._connections,
+            page_id=self._config.page_id,
+            api_url=self._config.api_url,
+            token=self._token,
+            proof=self._proof,
+            app_secret=self._config.app_secret,
+        )
+        async for finding in page.findings(examination):
+            yield finding
 
     @hookimpl
     async def manage_template(self, template: TemplateDefinition, submit: bool) -> TemplateState:  # noqa: FBT001

@@ -13,8 +13,9 @@ https://developers.facebook.com/documentation/business-messaging/messenger-platf
 """
 
 import hmac
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
-from shopbot.plugin import Field, InboundRequest, Origin, PluginConfig, Rejected, Verified, hookimpl
+from shopbot.plugin import Field, Finding, InboundRequest, Origin, PluginConfig, Rejected, Verified, hookimpl
 from shopbot_plugins._secret import Secret
 
 _PREFIX = "sha256="
@@ -49,6 +50,26 @@ class Plugin:
         if not hmac.compare_digest(signature.removeprefix(_PREFIX).encode(), expected.encode()):
             raise Rejected(_REFUSED, "the signature does not fit the app secret")
         return Verified(Origin.MESSENGER)
+
+    @hookimpl
+    def sign_request(self, request: InboundRequest) -> Sequence[Mapping[str, str]] | None:
+        """Sign the body as Meta does."""
+        if request.route is not Origin.MESSENGER:
+            return None
+        return [{"X-Hub-Signature-256": _PREFIX + hmac.digest(self._key, request.body, "sha256").hex()}]
+
+    @hookimpl
+    async def diagnose(self) -> AsyncGenerator[Finding, None]:
+        """Look at the verify token: it travels in addresses, which end up in the logs of proxies."""
+        if hmac.compare_digest(self._key, self._verify_token):
+            yield Finding.problem(
+                "verify_token is the app secret",
+                meaning="it stands in the address by which Meta checks the webhook, and so in the logs of proxies;"
+                " whoever reads it there can sign in Meta's name",
+                to_do="reset the app's secret, and choose a verify_token that is no secret of anything else",
+            )
+        else:
+            yield Finding.ok("takes what the app secret signs; the verify token is another")
 
     def _handshake(self, request: InboundRequest) -> Verified:
         token = request.query.get("hub.verify_token", "").encode()

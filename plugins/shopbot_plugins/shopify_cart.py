@@ -16,7 +16,7 @@ with its checkout, and after some weeks. One that was changed after the order is
 https://shopify.dev/docs/api/storefront/latest/mutations/cartLinesRemove
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -24,7 +24,9 @@ from shopbot.plugin import (
     CartResult,
     ChannelDown,
     Context,
+    Examination,
     Field,
+    Finding,
     Logger,
     Order,
     PositiveDuration,
@@ -37,7 +39,7 @@ from shopbot.plugin import (
 )
 from shopbot_plugins._cart import changed_after, delete_if_unchanged
 from shopbot_plugins._json import as_object, as_objects
-from shopbot_plugins._storefront import MOST_AT_ONCE, Storefront, StorefrontConfig, user_errors
+from shopbot_plugins._storefront import MOST_AT_ONCE, Storefront, StorefrontConfig, examine, user_errors
 
 _READ = f"""
 query cart($id: ID!) {{
@@ -88,6 +90,12 @@ class Plugin:
     async def stop(self) -> None:
         """Close all connections."""
         await self._storefront.close()
+
+    @hookimpl
+    async def diagnose(self, examination: Examination) -> AsyncGenerator[Finding, None]:
+        """Look at the version and the token."""
+        async for finding in examine(self._storefront, self._config, examination.today):
+            yield finding
 
     @hookimpl
     async def clear_cart(self, psid: str, order: Order) -> CartResult:

@@ -15,9 +15,10 @@ https://shopify.dev/docs/apps/build/webhooks/verify-deliveries
 
 import binascii
 import hmac
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Literal
 
-from shopbot.plugin import Field, InboundRequest, Origin, PluginConfig, Rejected, Verified, hookimpl
+from shopbot.plugin import Field, Finding, InboundRequest, Origin, PluginConfig, Rejected, Verified, hookimpl
 from shopbot_plugins._secret import Secret
 
 _HEADER = "x-shopify-hmac-sha256"
@@ -66,3 +67,26 @@ class Plugin:
         if signer is None:
             raise Rejected(self._reject_status, "the signature fits none of the configured secrets")
         return Verified(Origin.SHOPIFY, signer)
+
+    @hookimpl
+    def sign_request(self, request: InboundRequest) -> Sequence[Mapping[str, str]] | None:
+        """Sign the body with every secret, as Shopify does with the oldest that is not revoked."""
+        if request.route is not Origin.SHOPIFY:
+            return None
+        digests = [hmac.digest(key, request.body, "sha256") for key in self._keys]
+        return [{"X-Shopify-Hmac-Sha256": binascii.b2a_base64(digest, newline=False).decode()} for digest in digests]
+
+    @hookimpl
+    async def diagnose(self) -> AsyncGenerator[Finding, None]:
+        """Look at the secrets: a rotation that is none is easily made."""
+        different = len(set(self._keys))
+        if different < len(self._keys):
+            yield Finding.warning(
+                f"{len(self._keys)} secrets are listed, and only {different} of them differ",
+                meaning="the variables of a rotation hold the same value: what the other secret signs is refused",
+                to_do="set the variables to the old and to the new secret, or list the secret once",
+            )
+        elif different > 1:
+            yield Finding.ok(f"takes what {different} secrets sign; take out those that Shopify has revoked")
+        else:
+            yield Finding.ok("takes what one secret signs")

@@ -33,6 +33,8 @@ Shopify shows the last 60 days only, unless the app also has `read_all_orders`: 
 silently absent. Orders come without the customer's name, which needs a scope of its own; e-mail and telephone are empty
 for apps without approval for protected customer data. The order status page, whose address holds a key, is never read.
 
+`shopbot doctor` asks with the same token which scopes the app has, and which webhooks it has subscribed in the shop.
+
 Where Shopify throttles, a poll waits for the points it needs, up to 20 seconds a page. An answer to a search that
 Shopify did not understand is an error and never used.
 
@@ -50,11 +52,14 @@ from pydantic import AfterValidator, model_validator
 from shopbot.plugin import (
     ChannelDown,
     Context,
+    Examination,
     Field,
+    Finding,
     Logger,
     PluginConfig,
     PolledOrder,
     PositiveDuration,
+    Retry,
     UnreadableOrderError,
     hookimpl,
 )
@@ -62,6 +67,7 @@ from shopbot_plugins._endpoint import base_url
 from shopbot_plugins._secret import Secret, Token
 from shopbot_plugins._shopify_admin import AdminApi
 from shopbot_plugins._shopify_answer import OrdersPage, TooExpensiveError
+from shopbot_plugins._shopify_examination import QUERY, Installation
 from shopbot_plugins._shopify_order import orders_query, rest_order
 from shopbot_plugins._shopify_token import GrantedToken, LastingToken, Tokens
 
@@ -170,6 +176,29 @@ class Plugin:
             if in_search > MOST_ORDERS_PER_SEARCH - self._page_size and changes and min(changes) > begin:
                 # The page is sorted by what the index knows; an order that was changed a moment ago shows a later time.
                 begin, cursor, in_search = min(changes), None, 0
+
+    @hookimpl
+    async def diagnose(self, examination: Examination) -> AsyncGenerator[Finding, None]:
+        """Look at the token, the app's scopes, its webhook subscriptions, the version and the clock."""
+        try:
+            installation = await self._api.ask(QUERY, {}, Installation.read)
+        except (Retry, TooExpensiveError) as error:
+            yield Finding.warning(
+                str(error),
+                meaning="whether polls work, and what is subscribed, could not be looked at now",
+                to_do="run doctor again; mind the network from this machine to the shop",
+            )
+            return
+        except ChannelDown as error:
+            yield Finding.problem(
+                error.reason,
+                meaning="no poll succeeds, so that an order whose webhook gets lost is never confirmed",
+                to_do="set access_token, or client_id and client_secret, of an app that is installed in this shop with"
+                " the scope read_orders",
+            )
+            return
+        for finding in installation.findings(examination, self._config.api_version):
+            yield finding
 
     def _tokens(self) -> Tokens:
         config = self._config

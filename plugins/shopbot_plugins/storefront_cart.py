@@ -21,13 +21,15 @@ The cart's id with its key, and the checkout's address, can open the shopper's c
 https://shopify.dev/docs/api/storefront/latest/mutations/cartCreate
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from shopbot.plugin import (
     Checkout,
     CheckoutRequest,
     Context,
+    Examination,
+    Finding,
     Logger,
     OutOfStock,
     Reason,
@@ -38,7 +40,7 @@ from shopbot.plugin import (
     hookimpl,
 )
 from shopbot_plugins._json import as_object, as_objects
-from shopbot_plugins._storefront import MOST_AT_ONCE, Storefront, StorefrontConfig, user_errors, warning_codes
+from shopbot_plugins._storefront import MOST_AT_ONCE, Storefront, StorefrontConfig, examine, user_errors, warning_codes
 
 _VARIANT = "gid://shopify/ProductVariant/"
 _CART = "gid://shopify/Cart/"
@@ -81,6 +83,12 @@ class Plugin:
     async def stop(self) -> None:
         """Close all connections."""
         await self._storefront.close()
+
+    @hookimpl
+    async def diagnose(self, examination: Examination) -> AsyncGenerator[Finding, None]:
+        """Look at the version and the token."""
+        async for finding in examine(self._storefront, self._config, examination.today):
+            yield finding
 
     @hookimpl
     async def create_checkout(self, request: CheckoutRequest) -> Checkout:

@@ -37,6 +37,7 @@ SIGNED_LINKS = {"checkout_tokens": {"keys": [{"id": "a", "secret": "${CHECKOUT_T
 COMPANIONS: Mapping[str, str] = {
     "crm_customers": "resolvers: [{use: crm_customers, file: customers.csv}]",
     "customer_list": 'resolvers: [{use: customer_list, customers: {1: "7312345678901234"}}]',
+    "own_crm": "plugins: [{use: own_crm, url: https://crm.example/status}]",
     "staff_cart": 'carts: [{use: staff_cart, psids: ["7312345678901234"]}]',
 }
 """How the plugins that the manual shows are used."""

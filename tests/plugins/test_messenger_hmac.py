@@ -1,17 +1,42 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shopbot.plugin import InboundRequest, Origin, Rejected, SecretStr, Verified
-from shopbot.testing.webhooks import messenger_headers
+from shopbot.plugin import InboundRequest, Level, Origin, Rejected, SecretStr, Verified
+from shopbot.testing.contracts import DiagnosisContract, VerifierContract
+from shopbot.testing.webhooks import escape_like_meta, messenger_headers, sign_messenger
 from shopbot_plugins import messenger_hmac
 
 SECRET = "app-secret"
 BODY = b'{"object":"page","entry":[]}'
 PLUGIN = messenger_hmac.Plugin(messenger_hmac.Config(app_secret=SecretStr(SECRET), verify_token=SecretStr("hello")))
+
+
+class TestMessengerHmac(DiagnosisContract, VerifierContract):
+    module = messenger_hmac
+    settings: ClassVar = {"app_secret": SECRET, "verify_token": "verify-me"}
+    origin = Origin.MESSENGER
+    secrets = (SECRET,)
+
+    @property
+    def body(self) -> bytes:
+        return escape_like_meta({"object": "page", "entry": [], "text": "Zażółć 🎉"})
+
+    def headers(self, body: bytes, secret: str) -> Mapping[str, str]:
+        return {"X-Hub-Signature-256": sign_messenger(body, secret)}
+
+    async def test_a_verify_token_that_is_the_app_secret_is_a_problem(self) -> None:
+        """Meta sends the token in the address, where the logs of proxies keep it."""
+        async with self.running(verify_token=SECRET) as running:
+            (finding,) = await self.examine(running)
+
+        assert (finding.level, finding.what) == (Level.PROBLEM, "verify_token is the app secret")
 
 
 def a_delivery(body: bytes = BODY, headers: dict[str, str] | None = None) -> InboundRequest:

@@ -11,7 +11,7 @@ import pytest
 
 from shopbot.plugin import CartResult, Order, Retry
 from shopbot.testing.clock import ManualClock
-from shopbot.testing.contracts import ORDERED_AT, PSID, CartContract, Running
+from shopbot.testing.contracts import ORDERED_AT, PSID, CartContract, DiagnosisContract, Running
 from shopbot.testing.orders import paid_order
 from shopbot.testing.storefront import CartLine, StorefrontCart, StorefrontSimulator
 from shopbot_plugins import shopify_cart
@@ -21,8 +21,9 @@ MUG, TOWEL = 51_204_337_615_187, 51_204_337_713_491
 BEFORE = ORDERED_AT - timedelta(minutes=5)
 
 
-class TestShopifyCart(CartContract):
+class TestShopifyCart(DiagnosisContract, CartContract):
     module = shopify_cart
+    unreachable: ClassVar = {"api_url": "http://127.0.0.1:9"}
     settings: ClassVar = {"private_token": "private-storefront-token"}
     simulator: StorefrontSimulator
 

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from sanic.compat import Header
 
 from shopbot.hooks import Hooks, PluginInstance
-from shopbot.plugin import InboundRequest, Origin, Rejected, Verified
-from shopbot.testing.contracts import VerifierContract
+from shopbot.plugin import InboundRequest, Level, Origin, Rejected, Verified
+from shopbot.testing.contracts import DiagnosisContract, VerifierContract
 from shopbot.testing.orders import order_bytes, paid_order
 from shopbot.testing.webhooks import shopify_headers, sign_shopify
 from shopbot_plugins import shopify_hmac
@@ -23,7 +23,7 @@ OLD, NEW = "shpss_the-old-one", "shpss_the-new-one"
 ORDER = order_bytes(paid_order(first_name="Zoë"))
 
 
-class TestShopifyHmac(VerifierContract):
+class TestShopifyHmac(DiagnosisContract, VerifierContract):
     module = shopify_hmac
     settings: ClassVar = {"secrets": [NEW, OLD]}
     origin = Origin.SHOPIFY
@@ -31,6 +31,13 @@ class TestShopifyHmac(VerifierContract):
 
     def headers(self, body: bytes, secret: str) -> Mapping[str, str]:
         return {"X-Shopify-Hmac-Sha256": sign_shopify(body, secret)}
+
+    async def test_one_secret_that_is_listed_twice_is_no_rotation(self) -> None:
+        async with self.running(secrets=[NEW, NEW]) as running:
+            (finding,) = await self.examine(running)
+
+        assert finding.level is Level.WARNING
+        assert finding.what == "2 secrets are listed, and only 1 of them differ"
 
 
 class TestTheSuccessorOfWebhooks(TestShopifyHmac):

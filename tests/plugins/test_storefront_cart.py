@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from shopbot.hooks import PluginFailedError
-from shopbot.plugin import ChannelDown, Checkout, CheckoutLine, OutOfStock, Reason, Refused, Retry, ShortLine
-from shopbot.testing.contracts import PSID, CheckoutContract, Running
+from shopbot.plugin import ChannelDown, Checkout, CheckoutLine, Level, OutOfStock, Reason, Refused, Retry, ShortLine
+from shopbot.testing.contracts import PSID, CheckoutContract, DiagnosisContract, Running
 from shopbot.testing.storefront import StorefrontSimulator, Variant
 from shopbot_plugins import storefront_cart
 from support.answers import answering
@@ -20,8 +20,9 @@ MUG, TOWEL = 51_204_337_615_187, 51_204_337_713_491
 PRIVATE, PUBLIC = "private-storefront-token", "public-storefront-token"
 
 
-class TestStorefrontCart(CheckoutContract):
+class TestStorefrontCart(DiagnosisContract, CheckoutContract):
     module = storefront_cart
+    unreachable: ClassVar = {"api_url": "http://127.0.0.1:9"}
     settings: ClassVar = {"private_token": PRIVATE}
     simulator: StorefrontSimulator
 
@@ -38,6 +39,32 @@ class TestStorefrontCart(CheckoutContract):
         checkout = await self.create(running, **changes)
         assert checkout is not None
         return checkout
+
+    async def test_the_doctor_is_told_what_is_looked_at(self) -> None:
+        async with self.running() as running:
+            found = await self.examine(running)
+
+        assert [finding.what for finding in found] == [
+            "version 2026-10 of the Storefront API is good until 2027-10-01",
+            "carts can be read with a private token",
+        ]
+        assert self.simulator.carts == {}
+
+    async def test_a_token_that_shopify_refuses_is_a_problem_for_the_doctor(self) -> None:
+        async with self.running(private_token="another-token") as running:
+            found = await self.examine(running)
+
+        (problem,) = [finding for finding in found if finding.level is not Level.OK]
+        assert problem.level is Level.PROBLEM
+        assert "the token was revoked" in problem.what
+        assert "unauthenticated_read_checkouts" in problem.to_do
+
+    async def test_an_outage_is_a_warning_for_the_doctor(self) -> None:
+        async with self.running() as running:
+            self.simulator.failures.append((503, None))
+            found = await self.examine(running)
+
+        assert [finding.what for finding in found if finding.level is Level.WARNING] == ["Shopify answered HTTP 503"]
 
     async def test_the_whole_cart_id_is_kept_and_the_cart_token_is_the_part_that_the_order_carries(self) -> None:
         async with self.running() as running:

@@ -40,7 +40,7 @@ def test_a_hook_that_resembles_none_is_an_error_that_lists_them_all() -> None:
 
     text = complaint("plugins", Plugin())
 
-    assert text.startswith("plugins[0]:plugin: unknown hook 'brew_coffee'; hooks are: verify_request, resolve_psid, ")
+    assert text.startswith("plugins[0]:plugin: unknown hook 'brew_coffee'; hooks are: verify_request, sign_request, ")
     assert all(name in text for name in vars(HookSpecs) if not name.startswith("_"))
 
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 import pytest
 
@@ -14,6 +14,8 @@ from shopbot.plugin import (
     CheckoutLine,
     CheckoutRequest,
     Event,
+    Examination,
+    Finding,
     InboundRequest,
     MessagePreview,
     Order,
@@ -60,6 +62,28 @@ def test_hook_verify_request() -> None:
     with pytest.raises(Rejected, match="no verifier is configured for shopify requests") as unasked:
         entries("verify", Indifferent()).verify(REQUEST)
     assert unasked.value.status == 403
+
+
+def test_hook_sign_request() -> None:
+    class Signing:
+        @hookimpl
+        def verify_request(self, request: InboundRequest) -> None: ...
+
+        @hookimpl
+        def sign_request(self, request: InboundRequest) -> Sequence[Mapping[str, str]] | None:
+            if request.route is not Origin.SHOPIFY:
+                return None
+            return [{"X-Signature": f"{secret} {len(request.body)}"} for secret in ("old", "new")]
+
+    class NotAsked:
+        @hookimpl
+        def verify_request(self, request: InboundRequest) -> None: ...
+
+    signers = entries("verify", NotAsked(), Signing()).signers
+
+    assert [signer.place for signer in signers] == ["verify[1]:signing"]
+    assert signers[0].compute(REQUEST) == [{"X-Signature": "old 2"}, {"X-Signature": "new 2"}]
+    assert signers[0].compute(replace(REQUEST, route=Origin.MESSENGER)) is None
 
 
 def test_whether_a_route_is_judged_at_all_is_known_without_a_request() -> None:
@@ -234,6 +258,34 @@ async def test_hook_event_finished() -> None:
         await observer(an_event(), RUN)
 
     assert seen == [("webhook:1", 1)]
+
+
+async def test_hook_diagnose() -> None:
+    class Looking:
+        @hookimpl
+        async def clear_cart(self, psid: str) -> CartResult:
+            return CartResult.CLEARED
+
+        @hookimpl
+        async def diagnose(self, examination: Examination) -> AsyncGenerator[Finding, None]:
+            yield Finding.ok(f"looked on {examination.today}")
+            yield Finding.warning("the token ends", meaning="nothing is sent then", to_do="renew it")
+
+    class NotAsked:
+        @hookimpl
+        async def clear_cart(self, psid: str) -> CartResult:
+            return CartResult.CLEARED
+
+    for section in ("carts", "plugins"):  # whatever list it stands in
+        (looking,) = entries(section, NotAsked(), Looking()).examined
+
+        found = [finding async for finding in looking(Examination(today=date(2026, 11, 26)))]
+
+        assert looking.place == f"{section}[1]:looking"
+        assert [(one.level.value, one.what) for one in found] == [
+            ("ok", "looked on 2026-11-26"),
+            ("warning", "the token ends"),
+        ]
 
 
 async def test_hook_start() -> None:

@@ -31,13 +31,14 @@ from shopbot.plugin import (
     Retry,
     Store,
 )
-from shopbot.testing.clock import Clock, ManualClock, MovedClock
+from shopbot.testing.clock import Clock, ManualClock, MovedClock, http_date
 from shopbot.testing.contracts import (
     KINDS_OF_ORDER,
     ORDERED_AT,
     PSID,
     CartContract,
     CheckoutContract,
+    DiagnosisContract,
     FiltersContract,
     ObserverContract,
     PluginContract,
@@ -51,13 +52,22 @@ from shopbot.testing.contracts import (
     a_finished_run,
     a_message,
     an_event,
+    an_examination,
     changed_order,
 )
 from shopbot.testing.contracts import SHOP as SHOP_OF_CONTRACTS
 from shopbot.testing.fixtures import HostFixture, OrdersFixture, StoreFixture
 from shopbot.testing.host import CONFIG, PAGE_TOKEN, SECRET, SHOP, ShopUnderTest, several_apps, shop_under_test
 from shopbot.testing.http_service import Answer, Asked, HttpService
-from shopbot.testing.messenger import Delivery, Fault, MessengerSimulator, ReceivedRequest, SentMessage, Usage
+from shopbot.testing.messenger import (
+    AppWebhook,
+    Delivery,
+    Fault,
+    MessengerSimulator,
+    ReceivedRequest,
+    SentMessage,
+    Usage,
+)
 from shopbot.testing.orders import (
     DEFAULT_ORDER_ID,
     Line,
@@ -100,7 +110,7 @@ def never(asked: Asked) -> Answer:
     return Answer(500, f"not {asked.path}")
 
 
-class TestTheVerifier(VerifierContract):
+class TestTheVerifier(DiagnosisContract, VerifierContract):
     module = every_hook
     settings: ClassVar = {"secret": KEY}
     origin = Origin.SHOPIFY
@@ -108,6 +118,13 @@ class TestTheVerifier(VerifierContract):
 
     def headers(self, body: bytes, secret: str) -> Mapping[str, str]:
         return {"X-Signature": hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}
+
+    async def test_it_is_told_what_the_rules_need(self) -> None:
+        told = an_examination(topics={Origin.SHOPIFY: frozenset({"orders/paid"})})
+        found = [finding async for finding in maker(self).diagnose(told)]
+
+        assert [finding.what for finding in found] == ["1 platforms are listened to"]
+        assert http_date(0).endswith(" GMT")
 
 
 class TestTheResolver(ResolverContract):
@@ -239,6 +256,7 @@ class TestTheObserver(ObserverContract):
 class TestTheSimulators:
     async def test_messenger(self, shopbot_messenger: MessengerSimulator) -> None:
         shopbot_messenger.page_usage = Usage(call_count=50)
+        shopbot_messenger.app_webhook = AppWebhook("https://bot.example/webhooks/messenger", frozenset({"messages"}))
         shopbot_messenger.inject(Fault.error(4))
         async with shopbot_messenger.serve() as address, httpx.AsyncClient(base_url=address) as client:
             body = {"recipient": {"id": PSID}, "messaging_type": "UPDATE", "message": {"text": "Hi"}}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from shopbot.model.event import Source
@@ -9,7 +10,7 @@ from shopbot.store.keys import Keys
 from shopbot.store.queue import Disposition
 from shopbot.store.records import EventRecord, Records
 from support.store_parts import KEYS, NOW, a_line, a_queue, a_settlement, an_arrival, an_event, fill, open_inbox
-from support.stores import on_every_store, running_store
+from support.stores import on_every_store, on_real_stores, running_store
 
 SOON = 0.05
 RECEIVED_MS = int(NOW.timestamp() * 1000) + 1
@@ -100,3 +101,24 @@ async def test_records_of_another_shop_in_the_same_store_are_not_seen(kind: str,
         await fill(store, an_event())
 
         assert await Records(store.client, Keys("other.myshopify.com")).event("webhook:1") is None
+
+
+@on_real_stores
+async def test_an_event_is_never_missed_while_its_first_attempt_ends(kind: str, tmp_path: Path) -> None:
+    """It goes from one place of the store to another in one moment, and whoever looks takes several."""
+    async with running_store(kind, tmp_path) as store:
+        await fill(store, *(an_event(number) for number in range(200)))
+        queue, records = await a_queue(store), Records(store.another(), KEYS)
+        seen: list[bool] = []
+
+        async def look() -> None:
+            while len(seen) < 200:
+                seen.append(await records.event(f"webhook:{len(seen)}") is not None)
+
+        async def settle() -> None:
+            while deliveries := await queue.read(1, wait_seconds=SOON):
+                await queue.settle(deliveries[0], a_settlement(), NOW)
+
+        await asyncio.gather(look(), settle())
+
+        assert all(seen)

@@ -25,7 +25,8 @@ import hmac
 import json
 import secrets
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
 from pathlib import Path
 from urllib.parse import quote
 
@@ -41,11 +42,14 @@ from shopbot.plugin import (
     Delivery,
     Duration,
     Event,
+    Examination,
     Field,
+    Finding,
     Fulfillment,
     InboundRequest,
     InDoubt,
     JournalEntry,
+    Level,
     LineItem,
     Logger,
     MessagePreview,
@@ -80,6 +84,7 @@ from shopbot.plugin import (
     UnreadableOrderError,
     UtilityTemplate,
     Verified,
+    compare_clock,
     hookimpl,
     is_psid,
     mask,
@@ -134,6 +139,22 @@ class Plugin:
         if not hmac.compare_digest(expected, request.headers.get("x-signature", "").encode("utf-8", "replace")):
             raise Rejected(403, "the signature does not fit")
         return Verified(Origin.SHOPIFY, secret_index=0)
+
+    @hookimpl
+    def sign_request(self, request: InboundRequest) -> Sequence[Mapping[str, str]] | None:
+        """Sign as the platform would."""
+        if request.route is not Origin.SHOPIFY:
+            return None
+        key = self._config.secret.get_secret_value().encode()
+        return [{"X-Signature": hmac.digest(key, request.body, "sha256").hex()}]
+
+    @hookimpl
+    async def diagnose(self, examination: Examination) -> AsyncGenerator[Finding, None]:
+        """Look at the clock, and at what the rules listen to."""
+        clock = compare_clock("the test", formatdate(usegmt=True), datetime.now(UTC))
+        if clock is not None and clock.level is not Level.OK:
+            yield clock
+        yield Finding.ok(f"{len(examination.topics)} platforms are listened to")
 
     @hookimpl
     async def resolve_psid(self, order: Order) -> Resolution | None:

@@ -9,6 +9,8 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -16,7 +18,7 @@ import pytest
 from sanic import Sanic
 
 from shopbot.testing.clock import ManualClock
-from shopbot.testing.messenger import Fault, MessengerSimulator, Usage
+from shopbot.testing.messenger import AppWebhook, Fault, MessengerSimulator, Usage
 from shopbot.testing.webhooks import sign_messenger
 from support.webhook_receiver import WebhookReceiver
 
@@ -165,6 +167,91 @@ class TestAccess:
         assert error_of(without) == (100, None)
         assert simulator.subscribed_fields == {"messages", "message_echoes"}
         assert listed.json()["data"][0]["subscribed_fields"] == ["message_echoes", "messages"]
+
+
+class TestTheApp:
+    """What an operator sets up in Meta's dashboards, and can ask for."""
+
+    async def test_a_permission_that_is_taken_away_is_missed_where_it_is_needed(self) -> None:
+        async with simulated() as (simulator, bot):
+            simulator.tokens.permissions.clear()
+            sent = await bot.send()
+            fields = await bot.client.get("/v25.0/me/subscribed_apps")
+            templates = await bot.client.get("/v25.0/me/message_templates")
+            page = await bot.client.get("/v25.0/me")
+
+        assert [error_of(answer) for answer in (sent, fields, templates)] == [(10, None), (200, None), (200, None)]
+        assert page.status_code == 200
+
+    async def test_a_token_can_look_at_itself_also_in_a_batch_that_keeps_it_out_of_the_address(self) -> None:
+        async with simulated() as (simulator, bot):
+            plain = await bot.client.get("/v25.0/debug_token", params={"input_token": TOKEN})
+            batch = [{"method": "GET", "relative_url": f"debug_token?input_token={TOKEN}"}]
+            batched = await bot.client.post("/v25.0/", data={"access_token": TOKEN, "batch": json.dumps(batch)})
+
+        facts = plain.json()["data"]
+        assert (facts["type"], facts["is_valid"], facts["expires_at"]) == ("PAGE", True, 0)
+        assert set(facts["scopes"]) == simulator.tokens.permissions
+        assert [(one["code"], json.loads(one["body"])["data"]) for one in batched.json()] == [(200, facts)]
+
+    async def test_a_revoked_token_is_told_to_be_invalid(self) -> None:
+        async with simulated() as (simulator, bot):
+            simulator.tokens.revoke()
+            simulator.tokens.accept("another-token")
+            headers = {"Authorization": "Bearer another-token"}
+            answer = await bot.client.get("/v25.0/debug_token", params={"input_token": TOKEN}, headers=headers)
+
+        facts = answer.json()["data"]
+        assert (facts["is_valid"], facts["error"]["code"], facts["error"]["subcode"]) == (False, 190, 460)
+
+    @pytest.mark.parametrize("batch", ["", "{}", "[]", "no json"])
+    async def test_a_batch_of_the_wrong_shape_is_refused(self, batch: str) -> None:
+        async with simulated() as (_, bot):
+            answer = await bot.client.post("/v25.0/", data={"access_token": TOKEN, "batch": batch})
+
+        assert error_of(answer) == (100, None)
+
+    async def test_in_a_batch_other_calls_are_refused_one_by_one(self) -> None:
+        batch = [{"method": "GET", "relative_url": "me"}, {"method": "GET", "relative_url": "debug_token"}]
+        async with simulated() as (_, bot):
+            answer = await bot.client.post("/v25.0/", data={"batch": json.dumps(batch)})
+
+        assert [one["code"] for one in answer.json()] == [400, 400]
+
+    async def test_the_apps_webhook_is_told_to_the_apps_own_token_only(self) -> None:
+        async with simulated(app_id=42) as (simulator, bot):
+            app = {"Authorization": "Bearer 42|test-app-secret"}
+            none = await bot.client.get("/v25.0/42/subscriptions", headers=app)
+            simulator.app_webhook = AppWebhook("https://bot.example/messenger", frozenset({"messages"}))
+            listed = await bot.client.get("/v25.0/42/subscriptions", headers=app)
+            refused = await bot.client.get("/v25.0/42/subscriptions")
+
+        assert none.json() == {"data": []}
+        assert listed.json()["data"] == [
+            {
+                "object": "page",
+                "callback_url": "https://bot.example/messenger",
+                "active": True,
+                "fields": [{"name": "messages", "version": "v25.0"}],
+            }
+        ]
+        assert error_of(refused) == (190, None)
+
+    async def test_a_version_that_has_ended_is_answered_by_the_oldest(self) -> None:
+        async with simulated() as (simulator, bot):
+            simulator.oldest_version = "v22.0"
+            versions = [
+                (await bot.client.get(f"/{version}/me")).headers["facebook-api-version"]
+                for version in ("v9.0", "v22.0", "v25.0")
+            ]
+
+        assert versions == ["v22.0", "v22.0", "v25.0"]
+
+    async def test_answers_carry_the_time_of_metas_clock(self) -> None:
+        async with simulated(clock_skew_seconds=7200.0) as (_, bot):
+            date = parsedate_to_datetime((await bot.client.get("/v25.0/me")).headers["Date"])
+
+        assert timedelta(hours=1) < date - datetime.now(UTC) < timedelta(hours=3)
 
 
 class TestShapes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -683,3 +684,45 @@ async def test_it_leaves_nothing_in_sanic() -> None:
         await poller.post("{ shop { name } }")
 
     assert set(Sanic._app_registry) == before
+
+
+class TestTheApp:
+    """What the Admin API tells of the app itself."""
+
+    async def test_scopes_are_told(self) -> None:
+        async with simulated(scopes=["read_orders", "read_all_orders"]) as (_, poller):
+            answer = await poller.ask("{ currentAppInstallation { accessScopes { handle } } }")
+
+        scopes = answer["data"]["currentAppInstallation"]["accessScopes"]
+        assert scopes == [{"handle": "read_orders"}, {"handle": "read_all_orders"}]
+
+    @pytest.mark.parametrize(("shop_specific", "listed"), [(True, 2), (False, 0)])
+    async def test_subscriptions_made_by_the_api_are_listed_and_those_of_the_toml_are_not(
+        self, listed: int, *, shop_specific: bool
+    ) -> None:
+        options = {"webhook_url": "https://bot.example/shopify", "topics": ["orders/paid", "orders/updated"]}
+        query = "{ webhookSubscriptions(first: 10) { nodes { topic uri apiVersion { handle } } } }"
+        async with simulated(shop_specific=shop_specific, **options) as (_, poller):
+            nodes = (await poller.ask(query))["data"]["webhookSubscriptions"]["nodes"]
+
+        assert len(nodes) == listed
+        for node, topic in zip(nodes, ("ORDERS_PAID", "ORDERS_UPDATED"), strict=False):
+            assert node == {
+                "topic": topic,
+                "uri": "https://bot.example/shopify",
+                "apiVersion": {"handle": "2026-10"},
+            }
+
+    async def test_a_field_that_a_subscription_does_not_have_is_refused_also_where_there_is_none(self) -> None:
+        async with simulated() as (_, poller):
+            answer = await poller.ask("{ webhookSubscriptions(first: 10) { nodes { callbackUri } } }")
+
+        assert codes(answer) == ["undefinedField"]
+
+    async def test_answers_carry_the_time_of_shopifys_clock_and_the_version_that_answered(self) -> None:
+        async with simulated(clock_skew_seconds=-7200.0) as (_, poller):
+            answer = await poller.post("{ shop { name } }", version="2025-07")
+
+        assert answer.headers["X-Shopify-API-Version"] == "2026-01"
+        behind = datetime.now(UTC) - parsedate_to_datetime(answer.headers["Date"])
+        assert timedelta(hours=1) < behind < timedelta(hours=3)

@@ -3,7 +3,21 @@
 import typer
 
 from shopbot import __version__
-from shopbot.cli import check, dead, demo, explain, new_plugin, plugins, poll, preview, run, schema, templates, test
+from shopbot.cli import (
+    check,
+    dead,
+    demo,
+    doctor,
+    explain,
+    new_plugin,
+    plugins,
+    poll,
+    preview,
+    run,
+    schema,
+    templates,
+    test,
+)
 
 
 def _version(value: bool) -> None:
@@ -40,6 +54,7 @@ def build() -> typer.Typer:
     app.command("schema")(schema.schema)
     app.command("poll")(poll.poll)
     app.command("explain")(explain.explain)
+    app.command("doctor")(doctor.doctor)
     app.add_typer(dead.build(), name="dead")
     app.add_typer(templates.build(), name="templates")
     return app

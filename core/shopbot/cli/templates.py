@@ -17,12 +17,11 @@ from shopbot.cli.config_argument import DEFAULT_CONFIG, ConfigArgument
 from shopbot.cli.store_access import client_of, store_url
 from shopbot.config.problem import ConfigError
 from shopbot.discovery import PluginError
-from shopbot.hooks import Hook, Hooks, PluginFailedError
+from shopbot.hooks import Hooks
 from shopbot.host.blueprint import Blueprint, load_blueprint
 from shopbot.host.logs import configure_logging
 from shopbot.host.plugin_context import plugin_context
-from shopbot.host.utility_templates import template_definitions
-from shopbot.model.failures import ChannelDown, Refused, Retry
+from shopbot.host.utility_templates import template_definitions, template_state
 from shopbot.model.template import TemplateDefinition, TemplateState, TemplateStatus
 from shopbot.store.errors import StoreError
 
@@ -107,21 +106,10 @@ async def _ask(
                 _Row(message, template, manager.place, state)
                 for message, template in definitions
                 for manager in hooks.template_managers
-                if (state := await _state(manager, template, submit=submit)) is not None
+                if (state := await template_state(manager, template, submit=submit)) is not None
             ]
         finally:
             await hooks.stop()
-
-
-async def _state(
-    manager: Hook[[TemplateDefinition, bool], TemplateState | None], template: TemplateDefinition, *, submit: bool
-) -> TemplateState | None:
-    try:
-        return await manager(template, submit)
-    except (Retry, Refused, ChannelDown) as failure:
-        return TemplateState(status=TemplateStatus.UNKNOWN, reason=failure.reason)
-    except PluginFailedError as failure:
-        return TemplateState(status=TemplateStatus.UNKNOWN, reason=failure.what)
 
 
 def _print(rows: Sequence[_Row]) -> None:

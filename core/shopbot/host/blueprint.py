@@ -1,14 +1,16 @@
 """From shopbot.yaml to everything that a host is made of, with all problems at once. Serves `check` and every start."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from shopbot.config.document import Document
+from shopbot.config.fields import secret_texts
 from shopbot.config.loader import read
 from shopbot.config.problem import ConfigError, Problem
 from shopbot.config.settings import Settings
+from shopbot.config.store_address import EMBEDDED
 from shopbot.discovery import PluginError, discover
 from shopbot.hooks import Hooks, PluginInstance
 from shopbot.host.message_trials import MessageTrials
@@ -52,6 +54,10 @@ class Checked:
     """None when there is an error among the problems."""
     problems: tuple[Problem, ...]
     """Errors and warnings, in the order of the file."""
+    variables: frozenset[str] = frozenset()
+    """The names of the environment variables that the file uses and that are set."""
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    """The values that the settings keep secret: no text for people may repeat them."""
 
 
 def check_config(path: Path, environ: Mapping[str, str]) -> Checked:
@@ -67,7 +73,12 @@ def check_config(path: Path, environ: Mapping[str, str]) -> Checked:
         found += more
     problems = tuple(sorted({*loaded.problems, *found}))
     usable = not any(problem.severity == "error" for problem in problems)
-    return Checked(blueprint if usable else None, problems)
+    return Checked(
+        blueprint=blueprint if usable else None,
+        problems=problems,
+        variables=frozenset(name for names in loaded.document.origins.values() for name in names),
+        secrets=frozenset({*secret_texts(Settings, loaded.document.data), *entries.secrets} - {EMBEDDED, ""}),
+    )
 
 
 def load_blueprint(path: Path, environ: Mapping[str, str]) -> Blueprint:

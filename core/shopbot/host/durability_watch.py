@@ -58,7 +58,7 @@ class DurabilityWatch:
         """Say why the store must not be used, as of the last look; None when it may."""
         if not self._strict or not self._known.losses:
             return None
-        return f"{'; '.join(self._known.losses)}. Or accept it: `durability: relaxed`"
+        return f"{'; '.join(map(str, self._known.losses))}. Or accept it: `durability: relaxed`"
 
     def warnings(self) -> Sequence[str]:
         """Give all ways in which the store could lose data, as of the last look."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from shopbot.config.document import Document
+from shopbot.config.fields import secret_texts
 from shopbot.config.nodes import KeyPath
 from shopbot.config.plugin_entry import PluginEntry
 from shopbot.config.problem import Problem, suggest
@@ -40,6 +41,8 @@ class PluginEntries:
         """Whether every entry has its instance."""
         self.step_names: list[str] = []
         """Names of `plugins:` entries that rules may use as steps."""
+        self.secrets: set[str] = set()
+        """The values that the plugins' settings keep secret."""
 
     def instances(self) -> Sequence[PluginInstance]:
         """Make an instance of every entry; those that cannot be made are left out and `complete` is false."""
@@ -52,6 +55,7 @@ class PluginEntries:
         plugin = self._find(section, index, entry)
         if plugin is None:
             return None
+        self.secrets.update(secret_texts(plugin.config, entry.settings))
         config, problems = validate(plugin.config, self._document, (section, index), entry.settings)
         self.problems += problems
         if config is None:

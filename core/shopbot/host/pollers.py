@@ -34,6 +34,11 @@ class PollerParts:
     lease: Lease
     every: timedelta
 
+    @property
+    def longest_gap(self) -> timedelta:
+        """So long ago the last successful poll may be before something is wrong."""
+        return max(LONGEST_GAP, 3 * self.every)
+
 
 def poller_parts(
     blueprint: Blueprint, client: Redis, inbox: Inbox, clock: Callable[[], datetime]
@@ -116,7 +121,7 @@ class Pollers:
             # One that lies ahead was written before the clock was put back: it says nothing.
             if record.last_success is not None and record.last_success <= now:
                 gap = min(gap, now - record.last_success)
-            if gap > max(LONGEST_GAP, 3 * part.every):
+            if gap > part.longest_gap:
                 last = record.last_success.isoformat(timespec="seconds") if record.last_success else "never"
                 why = f": {record.last_error}" if record.last_error else ""
                 return (

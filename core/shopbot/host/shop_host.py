@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from shopbot.config.topics import KNOWN_TOPICS
-from shopbot.hooks import Hooks, PluginInstance
+from shopbot.hooks import Hooks
 from shopbot.host.blueprint import Blueprint
 from shopbot.host.checkout_parts import CheckoutParts
 from shopbot.host.durability_watch import DurabilityWatch
@@ -43,6 +43,7 @@ from shopbot.store.keys import Keys
 from shopbot.store.queue import Queue
 from shopbot.store.references import References
 from shopbot.store.shoppers import Shoppers
+from shopbot.web.probe import KEPT_TOPIC
 from shopbot.worker import Worker
 
 
@@ -85,7 +86,7 @@ class ShopHost:
         ttl = settings.ttl
         journal_ttl_seconds = ttl.journal.total_seconds()
         order_ttl_seconds = ttl.order_reference.total_seconds()
-        topics = KNOWN_TOPICS.union(*(rule.topics for rule in blueprint.rules))
+        topics = KNOWN_TOPICS.union({KEPT_TOPIC}, *(rule.topics for rule in blueprint.rules))
         counted = ShopMetrics(metrics or Metrics(), self.domain, topics)
         self.inbox = Inbox(self._client, keys, seen_ttl_seconds=ttl.webhook_id.total_seconds(), metrics=counted)
         self._durability = DurabilityWatch(self._client, keys, self.inbox, strict=settings.durability == "strict")
@@ -94,7 +95,7 @@ class ShopHost:
         claims = Claims(self._client, keys, line_ttl_seconds=journal_ttl_seconds)
         self.echoes = Echoes(self._client, keys)
         self._channels = Channels(self._client, keys)
-        self._gates = [Gate(channel_name(sender.instance), self._channels, clock) for sender in self.hooks.senders]
+        self._gates = [Gate(sender.instance.channel, self._channels, clock) for sender in self.hooks.senders]
         pages = [gate.name.removeprefix("messenger:") for gate in self._gates if gate.name.startswith("messenger:")]
         self.page_ids = frozenset(pages)
         self.clock = clock
@@ -270,9 +271,3 @@ class ShopHost:
         await self._durability.end()
         await self._client.aclose()
         await self._blocking.aclose()
-
-
-def channel_name(instance: PluginInstance) -> str:
-    """Name a sender's channel: what it says in its attribute `channel`, else its entry's name."""
-    channel = getattr(instance.plugin, "channel", None)
-    return channel if isinstance(channel, str) else instance.name

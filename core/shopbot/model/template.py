@@ -32,7 +32,7 @@ class TemplateDefinition(Value):
     language: str
     """`en`, `en_US`."""
     body: str
-    """The words, with `{{1}}`, `{{2}}` and so on where values go."""
+    """The words, with `{{1}}`, `{{2}}` and so on where values go; empty where only the platform has them."""
     examples: tuple[str, ...] = ()
     """A value for each placeholder, for those who decide."""
 

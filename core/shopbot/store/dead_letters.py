@@ -1,6 +1,7 @@
 """Dead letters: events that were given up, kept until a person replays or purges them."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from shopbot.store.journal import read_journal
 from shopbot.store.keys import Keys
 
 _PAGE = 200
+_MOST_CODES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,17 @@ class Selection:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class DeadTally:
+    """How many dead letters there are."""
+
+    count: int
+    oldest: datetime | None
+    """When the oldest was given up; None where there is none."""
+    codes: Mapping[str, int]
+    """The reason codes of the newest thousand, the most frequent first."""
+
+
 class DeadLetters:
     """The dead letters of one shop."""
 
@@ -80,6 +93,23 @@ class DeadLetters:
             start += _PAGE
             entries = [(_text(event_id), float(score)) for event_id, score in page]
             found += [letter for letter in await self._read(entries) if selection.holds(letter, now)]
+
+    async def tally(self) -> DeadTally:
+        """Count them, without reading their bodies."""
+        async with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.zcard(self._keys.dead)
+            pipeline.zrange(self._keys.dead, 0, 0, withscores=True)
+            pipeline.zrange(self._keys.dead, -_MOST_CODES, -1)
+            count, oldest, newest = await pipeline.execute()
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for event_id in newest:
+                pipeline.hget(self._keys.event(_text(event_id)), "reason")
+            codes = Counter(_text(code or b"") for code in await pipeline.execute())
+        return DeadTally(
+            count=count,
+            oldest=datetime.fromtimestamp(oldest[0][1] / 1000, UTC) if oldest else None,
+            codes=dict(codes.most_common()),
+        )
 
     async def replay(self, event_id: str, *, only_rule: str = "") -> bool:
         """Take a dead letter back into the inbox; False when it is none any more.

@@ -20,21 +20,42 @@ makes it within 1 s, with WAITAOF mostly at once."""
 
 _PROBE_TTL_MS = 60_000
 _AMONG_OTHERS = "acknowledged events and the record of what was sent among them"
-_NOT_INFORMED = (
-    "whether the store keeps an append-only file and never deletes data to save memory could not be checked: its user"
-    " may not call INFO"
+
+
+@dataclass(frozen=True, slots=True)
+class Weakness:
+    """One way in which the store may not keep its word."""
+
+    what: str
+    """How the store is set up: "the store keeps no append-only file"."""
+    loss: str
+    """What can be lost by it, and when."""
+    fix: str
+    """What to do."""
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.loss}; {self.fix}"
+
+
+_NOT_INFORMED = Weakness(
+    "the store's user may not call INFO",
+    "whether it keeps an append-only file and never deletes data to save memory could not be checked",
+    "allow it (`ACL SETUSER … +info`)",
 )
-_NO_FILE = (
-    "the store keeps no append-only file: its next restart loses everything since its last snapshot,"
-    f" {_AMONG_OTHERS}; set `appendonly yes`"
+_NO_FILE = Weakness(
+    "the store keeps no append-only file",
+    f"its next restart loses everything since its last snapshot, {_AMONG_OTHERS}",
+    "set `appendonly yes`",
 )
-_NO_FSYNC = (
-    "the store leaves it to the system when writes reach the disk (`appendfsync no`): a power failure loses about 30 s,"
-    f" {_AMONG_OTHERS}; set `appendfsync always`"
+_NO_FSYNC = Weakness(
+    "the store leaves it to the system when writes reach the disk (`appendfsync no`)",
+    f"a power failure loses about 30 s, {_AMONG_OTHERS}",
+    "set `appendfsync always`",
 )
-_NOT_CONFIRMED = (
-    f"the store did not confirm an fsync within {FSYNC_WAIT_SECONDS:g} s: a power failure may lose everything since the"
-    f" last one, {_AMONG_OTHERS}; set `appendfsync always`"
+_NOT_CONFIRMED = Weakness(
+    f"the store did not confirm an fsync within {FSYNC_WAIT_SECONDS:g} s",
+    f"a power failure may lose everything since the last one, {_AMONG_OTHERS}",
+    "set `appendfsync always`",
 )
 
 
@@ -49,19 +70,19 @@ class _Answer(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Durability:
-    """What is known of the store's promises. Every text names what can be lost, when, and what to do."""
+    """What is known of the store's promises."""
 
-    losses: tuple[str, ...] = ()
+    losses: tuple[Weakness, ...] = ()
     """Ways in which it is known to lose what it has acknowledged."""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Weakness, ...] = ()
     """What remains to be known: the loss is small and rare, or could not be looked into."""
     reports_fsync: bool = False
     """Whether a write that was acknowledged may not be on disk, and WAITAOF says when it is."""
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """All of it."""
-        return (*self.losses, *self.warnings)
+        """All of it. Every text names what can be lost, when, and what to do."""
+        return tuple(map(str, (*self.losses, *self.warnings)))
 
 
 async def examine(client: Redis, keys: Keys) -> Durability:
@@ -96,43 +117,48 @@ async def examine(client: Redis, keys: Keys) -> Durability:
     )
 
 
-def _too_old(info: Mapping[str, Any]) -> str | None:
+def _too_old(info: Mapping[str, Any]) -> Weakness | None:
     version = str(info.get("redis_version", ""))
     found = re.match(r"(\d+)\.(\d+)", version)
     if found is None or (int(found[1]), int(found[2])) >= OLDEST_VERSION:
         return None
     wanted = ".".join(map(str, OLDEST_VERSION))
-    return (
-        f"the store is Redis {version}, older than {wanted}: commands that keep events from being lost may be missing"
-        " or behave differently; upgrade it, or use Valkey"
+    return Weakness(
+        f"the store is Redis {version}, older than {wanted}",
+        "commands that keep events from being lost may be missing or behave differently",
+        "upgrade it, or use Valkey",
     )
 
 
-def _evicts(info: Mapping[str, Any]) -> str | None:
+def _evicts(info: Mapping[str, Any]) -> Weakness | None:
     policy, limit = str(info.get("maxmemory_policy", "noeviction")), _number(info, "maxmemory")
     if policy == "noeviction" or limit == 0:
         return None
-    return (
-        f"the store deletes data when its memory is full (`maxmemory-policy {policy}`), {_AMONG_OTHERS}; set"
-        " `maxmemory-policy noeviction`: then it refuses writes, and webhooks are sent again"
+    return Weakness(
+        f"the store deletes data when its memory is full (`maxmemory-policy {policy}`)",
+        f"anything can be gone then, {_AMONG_OTHERS}",
+        "set `maxmemory-policy noeviction`, so that it refuses writes in place of that, and webhooks are sent again",
     )
 
 
-def _remainder(fsync: str, *, waits: bool) -> str:
+def _remainder(fsync: str, *, waits: bool) -> Weakness:
     """Say what is left to be lost where the server does not fsync before it acknowledges."""
     why = {
         "everysec": "the store writes to disk once a second (`appendfsync everysec`)",
         "always": "the store does not fsync while it rewrites its append-only file (`no-appendfsync-on-rewrite yes`)",
-    }.get(fsync, "how often the store writes to disk could not be checked: its user may not call CONFIG GET")
+    }.get(fsync, "how often the store writes to disk could not be checked, because its user may not call CONFIG GET")
     how = "set `appendfsync always` and `no-appendfsync-on-rewrite no`"
     if waits:
-        return (
-            f"{why}: a power failure can make it forget the last messages that were sent, and they would go out again;"
-            f" webhooks are answered only when their events are on disk (`durability: strict`); {how}"
+        return Weakness(
+            why,
+            "a power failure can make it forget the last messages that were sent, and they would go out again (webhooks"
+            " are answered only when their events are on disk, by `durability: strict`)",
+            how,
         )
-    return (
-        f"{why}, and it cannot say when (no WAITAOF before Redis and Valkey 7.2): a power failure can lose the last"
-        f" second or two, {_AMONG_OTHERS}; {how}, or upgrade it"
+    return Weakness(
+        f"{why}, and it cannot say when (no WAITAOF before Redis and Valkey 7.2)",
+        f"a power failure can lose the last second or two, {_AMONG_OTHERS}",
+        f"{how}, or upgrade it",
     )
 
 

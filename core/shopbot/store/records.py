@@ -57,12 +57,12 @@ class Records:
 
     async def event(self, event_id: str) -> EventRecord | None:
         """Read an event; None when the store has none of that id (any more)."""
-        async with self._client.pipeline(transaction=False) as pipeline:
-            pipeline.hmget(self._keys.event(event_id), _FIELDS)
-            pipeline.lrange(self._keys.journal(event_id), 0, -1)
-            (head, status, reason, attempts, duplicates, order_id), lines = await pipeline.execute()
+        (head, status, reason, attempts, duplicates, order_id), lines = await self._kept(event_id)
         if head is None:
             head = (await self._entry(event_id)).get(b"head")
+        if head is None:
+            # Between the two looks its first attempt may have ended.
+            (head, status, reason, attempts, duplicates, order_id), lines = await self._kept(event_id)
         if head is None:
             return None
         event = read_event(event_id, head, b"")
@@ -81,11 +81,12 @@ class Records:
 
     async def body(self, event_id: str) -> tuple[str, bytes] | None:
         """Give the topic and the body of an event that is not finished; None where its body is gone."""
-        found: Any = await self._client.hmget(self._keys.event(event_id), ["head", "body"])
-        head, body = found
+        # The entry first: what leaves it is in the hash by then.
+        entry = await self._entry(event_id)
+        head, body = entry.get(b"head"), entry.get(b"body")
         if head is None:
-            entry = await self._entry(event_id)
-            head, body = entry.get(b"head"), entry.get(b"body")
+            kept: Any = await self._client.hmget(self._keys.event(event_id), ["head", "body"])
+            head, body = kept
         if head is None or body is None:
             return None
         return read_event(event_id, head, b"").topic, body
@@ -119,6 +120,14 @@ class Records:
             for _, fields in found
             if b"head" in fields
         ]
+
+    async def _kept(self, event_id: str) -> tuple[Sequence[bytes | None], Sequence[bytes]]:
+        """Give the fields of an event's hash, and its journal."""
+        async with self._client.pipeline(transaction=False) as pipeline:
+            pipeline.hmget(self._keys.event(event_id), _FIELDS)
+            pipeline.lrange(self._keys.journal(event_id), 0, -1)
+            fields, lines = await pipeline.execute()
+        return fields, lines
 
     async def _entry(self, event_id: str) -> Mapping[bytes, bytes]:
         """Give the fields of the entry that holds an event until its first attempt has ended; then there are none."""

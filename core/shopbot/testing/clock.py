@@ -5,11 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
 
-__all__ = ["Clock", "ManualClock", "MovedClock"]
+__all__ = ["Clock", "ManualClock", "MovedClock", "http_date"]
 
 Clock = Callable[[], float]
 """Gives the time now, in seconds since 1970 UTC; `time.time` is one."""
+
+
+def http_date(skew_seconds: float) -> str:
+    """Give the time now as a `Date` header has it, by a clock that is ahead by *skew_seconds*."""
+    return formatdate(time.time() + skew_seconds, usegmt=True)
 
 
 class ManualClock:

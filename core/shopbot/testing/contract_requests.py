@@ -94,6 +94,21 @@ class VerifierContract(PluginContract):
                 assert self.verify(self.body, self.headers(self.body, self.secrets[0]), route) is None
                 assert self.verify(self.body, {}, route) is None
 
+    def test_what_it_signs_itself_is_taken_for_the_platforms_own(self) -> None:
+        """`shopbot doctor` sends such requests through the public address, one for each secret."""
+        signers = self.facade().signers
+        if not signers:
+            pytest.skip("does not sign")
+        for route in Origin:
+            request = InboundRequest(route=route, headers={"Content-Type": "application/json"}, body=self.body)
+            signed = signers[0].compute(request)
+            if route is not self.origin:
+                assert signed is None
+                continue
+            assert signed is not None
+            taken = [self.verify(self.body, {**request.headers, **headers}) for headers in signed]
+            assert taken == [Verified(self.origin, index) for index in range(len(self.secrets))]
+
     def test_a_rejection_tells_no_secret_and_no_signature(self) -> None:
         signed = self.headers(self.body, self.secrets[0])
         with pytest.raises(Rejected) as rejection:

@@ -31,7 +31,7 @@ import pytest
 pytest.register_assert_rewrite(
     *(
         f"shopbot.testing.contract_{name}"
-        for name in ("base", "checkouts", "events", "messages", "orders", "polls", "requests")
+        for name in ("base", "checkouts", "events", "examinations", "messages", "orders", "polls", "requests")
     )
 )
 
@@ -39,6 +39,7 @@ pytest.register_assert_rewrite(
 from shopbot.testing.contract_base import PSID, SHOP, PluginContract, RecordingLog, Running
 from shopbot.testing.contract_checkouts import CheckoutContract
 from shopbot.testing.contract_events import FiltersContract, ObserverContract, a_finished_run
+from shopbot.testing.contract_examinations import DiagnosisContract, an_examination
 from shopbot.testing.contract_messages import SenderContract, a_message
 from shopbot.testing.contract_orders import (
     KINDS_OF_ORDER,
@@ -58,6 +59,7 @@ __all__ = [
     "SHOP",
     "CartContract",
     "CheckoutContract",
+    "DiagnosisContract",
     "FiltersContract",
     "ObserverContract",
     "PluginContract",
@@ -71,5 +73,6 @@ __all__ = [
     "a_finished_run",
     "a_message",
     "an_event",
+    "an_examination",
     "changed_order",
 ]

@@ -62,6 +62,9 @@ def invalid_template(user_message: str, subcode: int | None = None) -> GraphRefu
 
 NO_TOKEN = GraphError(104, "An access token is required to request this resource.", status=400)
 BAD_TOKEN = GraphError(190, "Invalid OAuth access token - Cannot parse access token")
+NOT_A_DEVELOPER = GraphError(
+    100, "(#100) You must provide an app access token, or a user access token that is an owner or developer of the app"
+)
 BAD_PROOF = GraphError(100, "Invalid appsecret_proof provided in the API argument", type="GraphMethodException")
 MISSING_PROOF = GraphError(
     100, "API calls from the server require an appsecret_proof argument", type="GraphMethodException"
@@ -83,6 +86,13 @@ def unknown_object(object_id: str) -> GraphError:
         33,
         type="GraphMethodException",
     )
+
+
+def missing_permission(permission: str) -> GraphError:
+    """Give the answer for a call that the token's permissions do not cover."""
+    if permission == "pages_messaging":
+        return GraphError(10, "(#10) Application does not have permission for this action", status=403)
+    return GraphError(200, f"(#200) Requires {permission} permission to manage the object", status=403)
 
 
 def revoked_token(subcode: int) -> GraphError:

@@ -20,6 +20,7 @@ from typing import Any
 
 from shopbot.testing.clock import Clock
 from shopbot.testing.graph_errors import OUTSIDE_WINDOW, GraphRefusal, invalid, unknown_object
+from shopbot.testing.messenger_app import AppWebhook
 from shopbot.testing.messenger_callbacks import Delivery, EchoMode, WebhookSender
 from shopbot.testing.messenger_faults import Fault, FaultScript
 from shopbot.testing.messenger_http import build_app
@@ -40,7 +41,7 @@ from shopbot.testing.messenger_tokens import Tokens
 from shopbot.testing.messenger_utility import render_utility
 from shopbot.testing.serving import serving
 
-__all__ = ["Delivery", "Fault", "MessengerSimulator", "ReceivedRequest", "SentMessage", "Usage"]
+__all__ = ["AppWebhook", "Delivery", "Fault", "MessengerSimulator", "ReceivedRequest", "SentMessage", "Usage"]
 
 Observer = Callable[[ReceivedRequest, SentMessage | None], None]
 
@@ -59,12 +60,16 @@ class MessengerSimulator(ShopperActions):
     echoes: whether sent messages come back as `message_echoes`; "twice" repeats them with the same mid.
     echo_delay_seconds: how long after the send; real seconds, whatever the clock.
     template_status: what a template that is created over HTTP becomes.
+    clock_skew_seconds: by how much Meta's clock is ahead of the real one, in the `Date` header of its answers.
     keep: how many messages and requests are remembered, at about 1.2 kB for both.
     observer: called after every call to `/messages`, with the message if one was delivered.
 
     window, latency_seconds, webhook_url, echoes, echo_delay_seconds, template_status, observer are also
     attributes, and may be changed while it runs; so may `app_usage` and `page_usage`, the contents of the
-    usage headers (None: no header), and `templates`, the Page's utility templates.
+    usage headers (None: no header), and `templates`, the Page's utility templates. So may what an operator sets up in
+    Meta's dashboards: `tokens.permissions`, `subscribed_fields` (of the Page), `app_webhook` (of the app; None: it has
+    none yet), and `oldest_version`, which answers in place of versions that have ended. `on_call` is told the path and
+    the query of each call.
     """
 
     def __init__(
@@ -83,6 +88,7 @@ class MessengerSimulator(ShopperActions):
         echoes: EchoMode = "once",
         echo_delay_seconds: float = 0.0,
         template_status: TemplateStatus = "APPROVED",
+        clock_skew_seconds: float = 0.0,
         keep: int = 100_000,
         observer: Observer | None = None,
     ) -> None:
@@ -94,10 +100,14 @@ class MessengerSimulator(ShopperActions):
         self.echoes: EchoMode = echoes
         self.echo_delay_seconds = echo_delay_seconds
         self.template_status: TemplateStatus = template_status
+        self.clock_skew_seconds = clock_skew_seconds
         self.observer = observer
         self.app_usage: Usage | None = None
         self.page_usage: Usage | None = None
         self.subscribed_fields: frozenset[str] = frozenset()
+        self.app_webhook: AppWebhook | None = None
+        self.oldest_version = "v21.0"
+        self.on_call: Callable[[str], None] = lambda _address: None
         self.templates = TemplateBook()
         self.faults = FaultScript()
         self.log = Log(keep)

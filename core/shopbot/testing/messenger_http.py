@@ -13,7 +13,9 @@ from sanic import Request
 from sanic.exceptions import NotFound
 from sanic.response import HTTPResponse
 
+from shopbot.testing.clock import http_date
 from shopbot.testing.graph_errors import GraphError, GraphRefusal, invalid
+from shopbot.testing.messenger_app import add_app_routes, credentials
 from shopbot.testing.messenger_control import add_control_routes
 from shopbot.testing.messenger_faults import Fault
 from shopbot.testing.messenger_state import Outcome, ReceivedRequest, SentMessage, Usage
@@ -39,6 +41,8 @@ def build_app(simulator: MessengerSimulator) -> SimulatorApp:
     app.add_route(graph.subscribe, f"{version}/<page_id:str>/subscribed_apps", methods=["POST"])
     app.add_route(graph.subscriptions, f"{version}/<page_id:str>/subscribed_apps", methods=["GET"])
     app.add_route(graph.page, f"{version}/<page_id:str>", methods=["GET"])
+    add_app_routes(app, version, simulator)
+    app.on_response(graph.sign)  # type: ignore[no-untyped-call]  # Sanic leaves it untyped
     app.exception(NotFound)(graph.unknown_path)
     app.exception(GraphRefusal)(graph.refused)
     add_control_routes(app, simulator)
@@ -66,7 +70,7 @@ class GraphRoutes:
         error: GraphError | None = None
         outcome: Outcome
         try:
-            sent = simulator.accept(self._checked(request, page_id, body), request.body)
+            sent = simulator.accept(self._checked(request, page_id, body, "pages_messaging"), request.body)
         except GraphRefusal as refusal:
             error = refusal.error
         if simulator.latency_seconds:
@@ -85,13 +89,13 @@ class GraphRoutes:
 
     async def create_template(self, request: Request, version: str, page_id: str) -> HTTPResponse:  # noqa: ARG002
         """Create a utility template, in the state that the simulator is set to."""
-        body = self._checked(request, page_id, _json_object(request.body))
+        body = self._checked(request, page_id, _json_object(request.body), "pages_utility_messaging")
         template = self._simulator.templates.create(body, self._simulator.template_status)
         return self._success({"id": template.id, "status": template.status, "category": "UTILITY"})
 
     async def list_templates(self, request: Request, version: str, page_id: str) -> HTTPResponse:  # noqa: ARG002
         """List templates, all or those with `?name=`."""
-        self._checked(request, page_id, {})
+        self._checked(request, page_id, {}, "pages_utility_messaging")
         name = request.args.get("name")
         found = [it.listed() for it in self._simulator.templates if name in {None, it.name}]
         return self._success({"data": found, "paging": {}})
@@ -110,7 +114,7 @@ class GraphRoutes:
 
     async def subscribe(self, request: Request, version: str, page_id: str) -> HTTPResponse:  # noqa: ARG002
         """Subscribe the app to webhook fields of the Page."""
-        body = self._checked(request, page_id, _json_object(request.body) or {})
+        body = self._checked(request, page_id, _json_object(request.body) or {}, "pages_manage_metadata")
         fields = request.args.get("subscribed_fields") or body.get("subscribed_fields")
         if not fields:
             raise invalid("The parameter subscribed_fields is required")
@@ -120,7 +124,7 @@ class GraphRoutes:
 
     async def subscriptions(self, request: Request, version: str, page_id: str) -> HTTPResponse:  # noqa: ARG002
         """Tell which fields the app is subscribed to."""
-        self._checked(request, page_id, {})
+        self._checked(request, page_id, {}, "pages_manage_metadata")
         fields = sorted(self._simulator.subscribed_fields)
         data = [{"id": str(self._simulator.app_id), "subscribed_fields": fields}] if fields else []
         return self._success({"data": data})
@@ -130,6 +134,19 @@ class GraphRoutes:
         self._checked(request, page_id, {})
         return self._success({"id": self._simulator.page_id, "name": "Simulated Page"})
 
+    async def sign(self, request: Request, response: HTTPResponse) -> None:
+        """Add what comes with every answer of Meta's: its time, and the version that has answered.
+
+        Calls to a version that has ended are answered by the oldest that there is.
+        https://developers.facebook.com/docs/graph-api/guides/versioning
+        """
+        self._simulator.on_call(f"{request.path}?{request.query_string}")
+        response.headers["Date"] = http_date(self._simulator.clock_skew_seconds)
+        asked = str(request.match_info.get("version", ""))
+        if asked:
+            ended = float(asked[1:]) < float(self._simulator.oldest_version[1:])
+            response.headers["facebook-api-version"] = self._simulator.oldest_version if ended else asked
+
     async def refused(self, request: Request, exception: GraphRefusal) -> HTTPResponse:  # noqa: ARG002
         """Answer a call that one of the routes refused."""
         return self._error(exception.error)
@@ -138,17 +155,14 @@ class GraphRoutes:
         """Answer for every path that is none of the above."""
         return self._error(GraphError(2500, f"Unknown path components: {request.path}"))
 
-    def _checked(self, request: Request, page_id: str, body: dict[str, Any] | None) -> dict[str, Any]:
+    def _checked(
+        self, request: Request, page_id: str, body: dict[str, Any] | None, permission: str | None = None
+    ) -> dict[str, Any]:
         """Give *body* if the caller may do what it asks for; else raise GraphRefusal."""
-        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-        given = request.args if request.query_string else {}
-        fields = body or {}
-        token = bearer.strip() if scheme.lower() == "bearer" else None
-        self._simulator.tokens.check(
-            token or given.get("access_token") or fields.get("access_token"),
-            given.get("appsecret_proof") or fields.get("appsecret_proof"),
-        )
+        self._simulator.tokens.check(*credentials(request, body or {}))
         self._simulator.check_page(page_id)
+        if permission is not None:
+            self._simulator.tokens.require(permission)
         if body is None:
             raise invalid("The body must be a JSON object; the parameter recipient is required")
         return body

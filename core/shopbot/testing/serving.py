@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -32,10 +33,10 @@ def new_app(kind: str) -> SimulatorApp:
 
 
 @asynccontextmanager
-async def serving(app: SimulatorApp, host: str, port: int) -> AsyncIterator[str]:
+async def serving(app: SimulatorApp, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """Serve *app* until the block ends; gives its address, such as `http://127.0.0.1:54321`.
 
-    port: 0 takes a free one.
+    port: 0 takes a free one. tls: to serve with TLS; None serves without.
 
     On leaving, open connections are cut at once, as by a process that dies: there is nothing to finish.
     Raises OSError if the port is taken.
@@ -45,11 +46,13 @@ async def serving(app: SimulatorApp, host: str, port: int) -> AsyncIterator[str]
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         # Sanic leaves its server object without types.
-        server: Any = await app.create_server(sock=listener, return_asyncio_server=True, access_log=False, backlog=1024)
+        server: Any = await app.create_server(
+            sock=listener, ssl=tls, return_asyncio_server=True, access_log=False, backlog=1024
+        )
         await server.startup()
         await server.start_serving()
         try:
-            yield f"http://{host}:{listener.getsockname()[1]}"
+            yield f"{'http' if tls is None else 'https'}://{host}:{listener.getsockname()[1]}"
         finally:
             closed = server.close()
             connections = list(server.connections)

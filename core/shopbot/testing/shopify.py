@@ -45,10 +45,11 @@ class ShopifySimulator:
     index_lag_seconds: how long `orders` does not see a change.
     maximum_points, restore_rate: of the throttle bucket, in points and points a second.
     throttled_as: the HTTP status of a throttled answer, 200 or 429 (with Retry-After); both occur.
+    clock_skew_seconds: by how much Shopify's clock is ahead of the real one, in the `Date` header of its answers.
     webhook_url, topics, weather, time_scale, shop_specific, seed: see `OrderWebhooks`.
 
-    `bucket.drain()` provokes throttling, `fail_next` other failures. `throttled_as` and the attributes of
-    `webhooks` and `orders` may be changed while it runs.
+    `bucket.drain()` provokes throttling, `fail_next` other failures. `throttled_as`, `scopes`, `clock_skew_seconds` and
+    the attributes of `webhooks` and `orders` may be changed while it runs.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class ShopifySimulator:
         maximum_points: float = 2000,
         restore_rate: float = 100,
         throttled_as: int = 200,
+        clock_skew_seconds: float = 0.0,
         webhook_url: str | None = None,
         topics: Sequence[str] = ORDER_TOPICS,
         webhook_api_version: str = "2026-10",
@@ -77,6 +79,7 @@ class ShopifySimulator:
         self.scopes = tuple(scopes)
         self.clock = clock
         self.throttled_as = throttled_as
+        self.clock_skew_seconds = clock_skew_seconds
         self.token_lifetime_seconds = token_lifetime_seconds
         self.orders = OrderStore(clock, index_lag_seconds)
         self.bucket = Bucket(clock, maximum_points, restore_rate)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from sanic import Request
 from sanic.response import HTTPResponse
 
+from shopbot.testing.clock import http_date
 from shopbot.testing.graphql_document import GraphQLSyntaxError, Operation, Selected, read_document
-from shopbot.testing.graphql_select import Connection, SelectionError, count_objects, select
+from shopbot.testing.graphql_select import Connection, SelectionError, connection_of, count_objects, select
 from shopbot.testing.order_nodes import order_node
 from shopbot.testing.order_search import UnsupportedSearchError, read_search
 from shopbot.testing.orders import fulfilled_order
@@ -37,6 +38,7 @@ def build_app(simulator: ShopifySimulator) -> SimulatorApp:
     admin = AdminRoutes(simulator)
     app.add_route(admin.graphql, "/admin/api/<version:str>/graphql.json", methods=["POST"])
     app.add_route(admin.access_token, "/admin/oauth/access_token", methods=["POST"])
+    app.on_response(admin.sign)  # type: ignore[no-untyped-call]  # Sanic leaves it untyped
     return app
 
 
@@ -72,11 +74,15 @@ class AdminRoutes:
         lifetime = int(self._simulator.token_lifetime_seconds)
         return _json({"access_token": token, "scope": scope, "expires_in": lifetime})
 
+    async def sign(self, request: Request, response: HTTPResponse) -> None:  # noqa: ARG002 - Sanic passes it
+        """Add the time of Shopify's clock."""
+        response.headers["Date"] = http_date(self._simulator.clock_skew_seconds)
+
     async def graphql(self, request: Request, version: str) -> HTTPResponse:
         """Answer one query.
 
-        Root fields: `orders`, `order(id:)`, `shop`. An unknown field is an error, as with Shopify, and so is
-        anything that the simulator does not know: it never guesses.
+        Root fields: `orders`, `order(id:)`, `shop`, `currentAppInstallation` and `webhookSubscriptions`. An unknown
+        field is an error, as with Shopify, and so is anything that the simulator does not know: it never guesses.
         """
         simulator = self._simulator
         if not simulator.accepts(request.headers.get("x-shopify-access-token")):
@@ -96,7 +102,7 @@ class AdminRoutes:
         headers = {"X-Shopify-API-Version": served}
         try:
             operation = read_document(query, body.get("variables") or {})
-            _check(operation, simulator.shop, served)
+            _check(operation, simulator, served)
             return self._execute(operation.selections, served, headers)
         except (QueryError, SelectionError) as error:
             return _json({"errors": [error.body]}, 200, headers)
@@ -147,6 +153,10 @@ class AdminRoutes:
         simulator = self._simulator
         if root.name == "shop":
             return _shop(simulator.shop), 0, None
+        if root.name == "currentAppInstallation":
+            return _installation(simulator.scopes), 0, None
+        if root.name == "webhookSubscriptions":
+            return connection_of("WebhookSubscription", simulator.webhooks.listed()), 0, None
         if "read_orders" not in simulator.scopes:
             raise QueryError(
                 f"Access denied for {root.name} field. Required access: `read_orders` access scope.",
@@ -174,7 +184,7 @@ class AdminRoutes:
         return connection, len(nodes), search.extension(root.key)
 
 
-def _check(operation: Operation, shop: str, version: str) -> None:
+def _check(operation: Operation, simulator: ShopifySimulator, version: str) -> None:
     """Refuse what the schema does not have, also when no order would be found.
 
     Raises SelectionError, and QueryError for a mutation.
@@ -186,7 +196,9 @@ def _check(operation: Operation, shop: str, version: str) -> None:
         "__typename": "QueryRoot",
         "orders": Connection("Order", [node], ["cursor"]),
         "order": node,
-        "shop": _shop(shop),
+        "shop": _shop(simulator.shop),
+        "currentAppInstallation": _installation(["read_orders"]),
+        "webhookSubscriptions": connection_of("WebhookSubscription", [simulator.webhooks.subscription("orders/paid")]),
     }
     select(schema, operation.selections)
 
@@ -197,7 +209,19 @@ def _wanted(root: Selected) -> int:
 
 
 def _cost(root: Selected, orders: int) -> int:
-    return 1 if root.name == "shop" else query_cost(orders, count_objects(root.selections))
+    return query_cost(orders, count_objects(root.selections)) if root.name in {"orders", "order"} else 1
+
+
+def _installation(scopes: Sequence[str]) -> dict[str, Any]:
+    """Give the app as it is installed.
+
+    https://shopify.dev/docs/api/admin-graphql/latest/objects/AppInstallation
+    """
+    return {
+        "__typename": "AppInstallation",
+        "id": "gid://shopify/AppInstallation/515270114",
+        "accessScopes": [{"__typename": "AccessScope", "handle": scope} for scope in scopes],
+    }
 
 
 def _shop(domain: str) -> dict[str, Any]:

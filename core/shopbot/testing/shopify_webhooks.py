@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import zlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -74,8 +75,8 @@ class OrderWebhooks:
     url: None delivers nothing. topics: what is subscribed.
     secrets: those that are live, oldest first; Shopify signs with the oldest until it is revoked.
     time_scale: how long a second of delay, spread or retry takes; 0.001 makes four hours 14 seconds.
-    shop_specific: a subscription made through the Admin API is deleted after 8 failures in a row; one from
-        `shopify.app.toml` is not.
+    shop_specific: a subscription made through the Admin API is deleted after 8 failures in a row, and is `listed`; one
+        from `shopify.app.toml` is neither.
     """
 
     def __init__(
@@ -99,12 +100,34 @@ class OrderWebhooks:
         self.time_scale = time_scale
         self.deliveries: deque[OrderDelivery] = deque(maxlen=_REMEMBERED)
         self._shop = shop
-        self._api_version = api_version
+        self.api_version = api_version
         self._clock = clock
         self._shop_specific = shop_specific
         self._random = random.Random(seed)  # noqa: S311 - the same bad day each time, not a secret
         self._client: httpx.AsyncClient | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Give what the query `webhookSubscriptions` finds.
+
+        https://shopify.dev/docs/api/admin-graphql/latest/queries/webhookSubscriptions
+        """
+        if self.url is None or not self._shop_specific:
+            return []
+        return [self.subscription(topic) for topic in self.topics]
+
+    def subscription(self, topic: str) -> dict[str, Any]:
+        """Give the node of one subscription."""
+        return {
+            "__typename": "WebhookSubscription",
+            "id": f"gid://shopify/WebhookSubscription/{zlib.crc32(topic.encode())}",
+            "topic": topic.upper().replace("/", "_"),
+            "uri": self.url or "",
+            "format": "JSON",
+            "includeFields": [],
+            "filter": None,
+            "apiVersion": {"__typename": "ApiVersion", "handle": self.api_version, "displayName": self.api_version},
+        }
 
     async def start(self) -> None:
         """Open the connections."""
@@ -146,7 +169,7 @@ class OrderWebhooks:
             webhook_id=webhook_id,
             event_id=event_id,
             triggered_at=datetime.fromtimestamp(self._clock(), UTC).isoformat().replace("+00:00", "Z"),
-            api_version=self._api_version,
+            api_version=self.api_version,
         )
         delivery = OrderDelivery(topic, order["id"], webhook_id, body, headers)
         self.deliveries.append(delivery)

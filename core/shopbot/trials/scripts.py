@@ -10,7 +10,6 @@ from shopbot.config.nodes import KeyPath
 from shopbot.config.problem import Problem, suggest
 from shopbot.hooks import PluginInstance
 from shopbot.host.blueprint import Blueprint
-from shopbot.host.shop_host import channel_name
 from shopbot.model.request import Origin
 from shopbot.trials import links
 from shopbot.trials.occurrences import Occurrence, Occurrences
@@ -65,7 +64,7 @@ class Scripts:
         self._instances = instances
         self._directory = directory
         self._overrides = Overrides(document)
-        channels = [channel_name(one) for one in instances if one.section == "senders"]
+        channels = [one.channel for one in instances if one.section == "senders"]
         pages = [name.removeprefix("messenger:") for name in channels if name.startswith("messenger:")]
         self._page_id = pages[0] if pages else ""
         self._found: list[Problem] = []

@@ -10,7 +10,7 @@ from typing import cast
 from redis.asyncio import Redis
 
 from shopbot.hooks import Hooks
-from shopbot.host.shop_host import Role, ShopHost, channel_name
+from shopbot.host.shop_host import Role, ShopHost
 from shopbot.model.message import OutboundMessage
 from shopbot.model.shared_keys import SharedKeys
 from shopbot.model.shopper_cart import Cart, CartItem
@@ -79,7 +79,7 @@ class Stage:
         self._calls: Counter[str] = Counter()
         playing = players(configuration.instances(), script.given.plugins or {}, self._platform, self._calls)
         hooks = Hooks(playing)
-        self._channels = [channel_name(sender.instance) for sender in hooks.senders]
+        self._channels = [sender.instance.channel for sender in hooks.senders]
         settings = blueprint.settings.model_copy(update={"durability": "relaxed", "data_dir": data_dir})
         self._host = ShopHost(
             replace(blueprint, hooks=hooks, settings=settings),

@@ -26,6 +26,7 @@ from shopbot.store.echoes import Echoes
 from shopbot.store.errors import StoreError
 from shopbot.store.inbox import Inbox
 from shopbot.store.milliseconds import milliseconds
+from shopbot.web.probe import echoed
 
 _KINDS = ("message", "postback", "referral", "optin", "reaction")
 """What a shopper does, in the order of looking: an item has one of these keys. What Meta may add later is answered and
@@ -72,9 +73,9 @@ class MessengerWebhooks:
         try:
             verified_by = self._verify(request)
         except Rejected as rejection:
-            return self._refuse(request, rejection)
+            return echoed(request, self._refuse(request, rejection))
         except PluginFailedError:
-            return text("The signature could not be checked. Please send it again.", status=503)
+            return echoed(request, text("The signature could not be checked. Please send it again.", status=503))
         now = self._shops[0].clock()
         try:
             payload = json.loads(request.body)
@@ -95,7 +96,7 @@ class MessengerWebhooks:
             self._missed()
             self._log.error("event_not_stored", route="messenger", error=str(failure))
             return text("The events could not be stored. Please send them again.", status=503)
-        return empty(status=200)
+        return echoed(request, empty(status=200))
 
     def _missed(self) -> None:
         """Meta repeats what was not answered 200, but not for ever: an echo may never come."""

@@ -17,6 +17,7 @@ from shopbot.store.errors import StoreError
 from shopbot.store.inbox import Inbox
 from shopbot.store.milliseconds import milliseconds
 from shopbot.web.accepted import Accepted
+from shopbot.web.probe import ECHO_TOPIC, KEPT_TOPIC, echoed
 
 COMPLIANCE_TOPICS = frozenset({"customers/data_request", "customers/redact", "shop/redact"})
 """Topics for which Shopify's review demands 401 on a bad signature.
@@ -68,7 +69,7 @@ class ShopifyWebhooks:
         self._security = structlog.get_logger("shopbot.security")
 
     async def __call__(self, request: Request) -> HTTPResponse:
-        """Answer one delivery: 200 only when its event is durable (or known already).
+        """Answer one delivery: 200 only when its event is durable (or known already), or is none (ECHO_TOPIC).
 
         403 for what is not Shopify's or not for this shop (401 on compliance topics), 400 without a topic, 503 when it
         cannot be judged or stored now: Shopify then sends it again.
@@ -77,17 +78,19 @@ class ShopifyWebhooks:
         try:
             shop, verified_by = self._verified(request, headers)
         except Rejected as rejection:
-            return self._refuse(request, headers, rejection)
+            return echoed(request, self._refuse(request, headers, rejection))
         except PluginFailedError:
-            return text("The signature could not be checked. Please send it again.", status=503)
+            return echoed(request, text("The signature could not be checked. Please send it again.", status=503))
         if not headers.topic or not _is_plain(headers.topic, _LONGEST_TOPIC):
-            return text("The topic header is missing, too long, or no plain text.", status=400)
+            return echoed(request, text("The topic header is missing, too long, or no plain text.", status=400))
+        if headers.topic == ECHO_TOPIC:
+            return echoed(request, Accepted())
         try:
             await shop.inbox.add(_arrival(headers, request.body, shop.clock(), verified_by))
         except StoreError as error:
             self._log.error("event_not_stored", topic=headers.topic, error=str(error))
-            return text("The event could not be stored. Please send it again.", status=503)
-        return Accepted()
+            return echoed(request, text("The event could not be stored. Please send it again.", status=503))
+        return Accepted() if headers.topic != KEPT_TOPIC else echoed(request, Accepted())
 
     def _verified(self, request: Request, headers: _Headers) -> tuple[WebhookTarget, str]:
         """Give the shop that the webhook is for, and who vouches for it."""

@@ -1,0 +1,1 @@
+"""`shopbot doctor`: looks from outside whether everything is as a shop needs it."""
