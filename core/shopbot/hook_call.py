@@ -85,6 +85,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "run_step": Contract("plugins", 30.0, (Outcome,), (Retry,)),
     "template_filters": Contract(None, 0.0, (Mapping,), ()),
     "event_finished": Contract(None, 5.0, (type(None),), ()),
+    "erase_person": Contract(None, 30.0, (type(None),), (Retry,)),
     "start": Contract(None, 30.0, (type(None),), ()),
     "stop": Contract(None, 10.0, (type(None),), ()),
 }

@@ -32,6 +32,7 @@ from shopbot.model.message import Delivery, OutboundMessage, QuickReply, Receipt
 from shopbot.model.money import Money
 from shopbot.model.order import Attribute, Customer, LineItem, Order, UnreadableOrderError
 from shopbot.model.outcome import JournalEntry, Outcome, Status
+from shopbot.model.person_to_erase import PersonToErase
 from shopbot.model.polled import PolledOrder
 from shopbot.model.psid import Resolution, Trust, is_psid, mask
 from shopbot.model.reason import Reason
@@ -65,6 +66,7 @@ __all__ = [
     "OutOfStock",
     "OutboundMessage",
     "Outcome",
+    "PersonToErase",
     "PluginConfig",
     "PolledOrder",
     "PositiveDuration",

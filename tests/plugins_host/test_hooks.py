@@ -19,6 +19,7 @@ from shopbot.plugin import (
     Origin,
     OutboundMessage,
     Outcome,
+    PersonToErase,
     PolledOrder,
     Receipt,
     Rejected,
@@ -206,6 +207,20 @@ async def test_hook_event_finished() -> None:
         await observer(an_event(), RUN)
 
     assert seen == [("webhook:1", 1)]
+
+
+async def test_hook_erase_person() -> None:
+    erased: list[frozenset[int]] = []
+
+    class Register:
+        @hookimpl
+        async def erase_person(self, person: PersonToErase) -> None:
+            erased.append(person.order_ids)
+
+    for plugin in entries("plugins", Register()).erasers:
+        await plugin(PersonToErase(order_ids=frozenset({1001})))
+
+    assert erased == [{1001}]
 
 
 async def test_hook_start() -> None:

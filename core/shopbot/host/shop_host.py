@@ -17,6 +17,7 @@ from shopbot.host.checkout_parts import CheckoutParts
 from shopbot.host.durability_watch import DurabilityWatch
 from shopbot.host.plugin_context import plugin_context
 from shopbot.host.pollers import Pollers, poller_parts
+from shopbot.host.privacy_parts import PrivacyParts
 from shopbot.host.process_name import ProcessName
 from shopbot.messages.dispatch import Dispatcher
 from shopbot.messages.doubt import Doubt, DoubtPolicy
@@ -27,6 +28,7 @@ from shopbot.metrics import Metrics, ShopMetrics
 from shopbot.model.request import Origin
 from shopbot.model.shared_keys import SharedKeys
 from shopbot.rules.engine import Engine
+from shopbot.rules.redaction import Redaction
 from shopbot.rules.steps import Steps
 from shopbot.rules.talk import Talk
 from shopbot.rules.track_order import UpdateOrderReference
@@ -100,7 +102,9 @@ class ShopHost:
         self.clock = clock
         references = References(self._client, keys, shared, ttl_seconds=order_ttl_seconds)
         shoppers = Shoppers(self._client, keys, shared, remember_seconds=order_ttl_seconds)
-        conversations = Conversations(self._client, keys, release_within=settings.window.release)
+        conversations = Conversations(self._client, keys, release_within=settings.window.release, keep=ttl.conversation)
+        self.pollers = Pollers(poller_parts(blueprint, self._client, self.inbox, clock), clock)
+        self._privacy = PrivacyParts(settings, self.hooks, self._client, conversations, clock)
         checkout = CheckoutParts(settings, self.hooks, self._client, shared, pages, clock)
         self.api = checkout.api
         dispatcher = Dispatcher(
@@ -131,11 +135,13 @@ class ShopHost:
                 note_checkout=checkout.note,
                 talk=Talk(references, conversations),
                 update_order_reference=UpdateOrderReference(references, shoppers),
+                compliance=self._privacy.compliance([part.state for part in self.pollers.parts]).steps,
                 order_ttl_seconds=order_ttl_seconds,
                 event_ttl_seconds=journal_ttl_seconds,
             ),
             claims=claims,
             conversations=conversations,
+            redaction=Redaction(self._privacy.erased),
             backoff=blueprint.backoff,
             clock=clock,
             chance=random.Random(),  # noqa: S311 - spreads retries, guards nothing
@@ -158,7 +164,6 @@ class ShopHost:
             gone=process.has_outlived,
             metrics=counted,
         )
-        self.pollers = Pollers(poller_parts(blueprint, self._client, self.inbox, clock), clock)
         self.gauges = Gauges(
             self._client,
             keys,

@@ -28,6 +28,8 @@ class Attempt:
     news: News = field(default_factory=News)
     """What the event's body says; nothing until it is read."""
     psid: str | None = None
+    shopper: str | None = None
+    """Whom any rule has found the event to be about: under them it is found again."""
     no_psid: Outcome | None = None
     """Why there is no PSID, once the resolvers were asked in vain."""
     lined_up: bool = False

@@ -10,7 +10,7 @@ import structlog
 from shopbot.model.checkout import SeenCheckout, plain_cart_token
 from shopbot.model.order import Order
 from shopbot.model.psid_token import InvalidTokenError, PsidToken, PsidTokens
-from shopbot.store.checkouts import Checkouts, Made
+from shopbot.store.checkouts import ERASED_ORDER, Checkouts, Made
 
 
 class NotTrustedError(Exception):
@@ -105,6 +105,8 @@ class SignedTokens:
 
     async def _once(self, nonce: str, order_id: int) -> None:
         served = await self._checkouts.claim(nonce, order_id)
+        if served == ERASED_ORDER:
+            raise NotTrustedError("the checkout link ended when its shopper's data were erased")
         if served != order_id:
             raise NotTrustedError(
                 f"the checkout link has served order {served} already; each purchase needs a link of its own"

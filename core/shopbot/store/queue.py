@@ -60,6 +60,10 @@ class Settlement:
     order_id: int | None = None
     due_at: datetime | None = None
     """With RETRY: when to try again; with HELD: the deadline."""
+    psid: str | None = None
+    """The shopper under whom an event that is about no order is found again."""
+    forget: bool = False
+    """With FINISHED: keep nothing of it, not even that it arrived."""
 
 
 class Queue:
@@ -202,7 +206,11 @@ class Queue:
         """End an attempt; False when another worker has settled the event meanwhile and nothing was changed."""
         keys, event_id = self._keys, delivery.event.id
         event_key = keys.event(event_id)
-        index = event_key if settlement.order_id is None else keys.order_events(settlement.order_id)
+        index = event_key
+        if settlement.order_id is not None:
+            index = keys.order_events(settlement.order_id)
+        elif settlement.psid is not None:
+            index = keys.events_of(settlement.psid)
         settled = await self._settle(
             [
                 *(keys.inbox, event_key, keys.journal(event_id)),
@@ -215,13 +223,15 @@ class Queue:
                 settlement.disposition,
                 milliseconds(now),
                 milliseconds(settlement.due_at or now),
-                self._journal_ttl_ms,
+                1 if settlement.forget else self._journal_ttl_ms,
                 settlement.attempts,
                 settlement.status,
                 settlement.reason or "",
                 *[entry.model_dump_json(exclude_defaults=True) for entry in settlement.journal],
             ],
         )
+        if settlement.forget:
+            await self._client.unlink(keys.seen(event_id))
         return bool(settled == 1)
 
     async def _load(self, entries: Iterable[tuple[str, str]]) -> Sequence[Delivery]:

@@ -10,16 +10,13 @@ from sanic import Request
 from sanic.response import HTTPResponse, text
 
 from shopbot.hooks import Hooks, PluginFailedError
+from shopbot.model.compliance import COMPLIANCE_TOPICS
 from shopbot.model.event import Event, Source
 from shopbot.model.failures import Rejected
 from shopbot.model.request import InboundRequest, Origin
 from shopbot.store.errors import StoreError
 from shopbot.store.inbox import Inbox
 from shopbot.web.accepted import Accepted
-
-COMPLIANCE_TOPICS = frozenset({"customers/data_request", "customers/redact", "shop/redact"})
-"""Topics for which Shopify's review demands 401 on a bad signature.
-https://shopify.dev/docs/apps/build/compliance/privacy-law-compliance"""
 
 _LONGEST_ID = 200
 _LONGEST_TOPIC = 100

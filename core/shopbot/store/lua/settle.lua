@@ -1,6 +1,6 @@
 -- Ends one attempt at an event: its journal lines are kept and it leaves the worker, all at once.
--- KEYS: inbox, event hash, journal, retries, dead, held, parked, the order's index (or the event hash again where
---   there is none).
+-- KEYS: inbox, event hash, journal, retries, dead, held, parked, the index of its order or shopper (or the event hash
+--   again where there is none).
 -- ARGV: group, stream id, event id, disposition (finished, retry, held, parked, dead), now ms, due ms, life in ms of
 --   what is finished, attempts so far, status, reason, then the journal lines.
 -- Returns 1, or 0 when another worker has settled the event meanwhile: then nothing is changed.
@@ -13,7 +13,15 @@ for i = 11, #ARGV do
 end
 redis.call('HSET', KEYS[2], 'attempts', ARGV[8], 'status', ARGV[9], 'reason', ARGV[10], 'settled_ms', ARGV[5])
 if KEYS[8] ~= KEYS[2] then
-  redis.call('ZADD', KEYS[8], redis.call('HGET', KEYS[2], 'received_ms') or ARGV[5], ARGV[3])
+  if redis.call('ZADD', KEYS[8], redis.call('HGET', KEYS[2], 'received_ms') or ARGV[5], ARGV[3]) == 1 then
+    -- For each that comes, up to two go that are there no more: the index of a shopper who keeps writing stays small.
+    local events = string.sub(KEYS[2], 1, -1 - #ARGV[3])
+    for _, id in ipairs(redis.call('ZRANGE', KEYS[8], 0, 1)) do
+      if redis.call('EXISTS', events .. id) == 0 then
+        redis.call('ZREM', KEYS[8], id)
+      end
+    end
+  end
   redis.call('PEXPIRE', KEYS[8], ARGV[7])
 end
 if ARGV[4] == 'finished' then

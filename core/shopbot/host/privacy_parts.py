@@ -1,0 +1,89 @@
+"""What it takes to show and to erase what one shop keeps about persons, from its configuration."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from redis.asyncio import Redis
+
+from shopbot.config.settings import Settings
+from shopbot.hooks import Hooks
+from shopbot.model.shared_keys import SharedKeys
+from shopbot.plugin import PersonToErase
+from shopbot.privacy.erasure import Erasure
+from shopbot.privacy.export import Export
+from shopbot.privacy.files import ExportFiles
+from shopbot.privacy.finder import Finder
+from shopbot.privacy.inventory import Inventory
+from shopbot.privacy.person import Person
+from shopbot.privacy.progress import ProgressRecords
+from shopbot.privacy.search import SearchParts
+from shopbot.privacy.sweep import Sweep
+from shopbot.rules.compliance import Compliance
+from shopbot.store.conversations import Conversations
+from shopbot.store.erased import Erased
+from shopbot.store.in_hand import InHand
+from shopbot.store.keys import Keys
+from shopbot.store.pollers import PollerState
+
+
+class PrivacyParts:
+    """Exports, erasures and their marks, for one shop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        hooks: Hooks,
+        client: Redis,
+        conversations: Conversations,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Put the parts together."""
+        keys, shared = Keys(settings.shop.domain), SharedKeys(settings.shop.key_prefix)
+        inventory = Inventory(keys, shared)
+        self._hooks = hooks
+        self.erased = Erased(client, keys, order_ttl=settings.ttl.order_reference, shopper_ttl=settings.ttl.journal)
+        self.search = SearchParts(
+            client=client,
+            keys=keys,
+            erased=self.erased,
+            in_hand=InHand(client, keys),
+            finder=Finder(client, keys),
+            sweep=Sweep(client, inventory),
+            records=ProgressRecords(client, keys, ttl=settings.ttl.journal),
+            clock=clock,
+        )
+        self.export = Export(self.search, inventory, conversations)
+        self.erasure = Erasure(self.search, plugins=self._tell_plugins, rewrites_log=settings.store.embedded)
+        self.files = ExportFiles(settings.data_dir, ttl=settings.ttl.export)
+
+    def compliance(self, pollers: Sequence[PollerState]) -> Compliance:
+        """Give the steps of the rules that are always there."""
+
+        async def last_poll() -> datetime | None:
+            records = [await poller.read() for poller in pollers]
+            return max((record.last_success for record in records if record.last_success), default=None)
+
+        return Compliance(
+            keys=self.search.keys,
+            export=self.export,
+            erasure=self.erasure,
+            files=self.files,
+            erased=self.erased,
+            last_poll=last_poll,
+            clock=self.search.clock,
+        )
+
+    async def _tell_plugins(self, person: Person | None) -> None:
+        about = PersonToErase(everyone=True) if person is None else _known(person)
+        for plugin in self._hooks.erasers:
+            await plugin(about)
+
+
+def _known(person: Person) -> PersonToErase:
+    return PersonToErase(
+        psids=frozenset(person.psids),
+        order_ids=frozenset(person.traces.order_ids),
+        event_ids=frozenset(person.traces.event_ids),
+        customer_id=person.customer_id,
+        email=person.email,
+    )

@@ -1,0 +1,162 @@
+"""Erases a person, or a shop, and proves it: the last pass through the whole store finds nothing of them.
+
+In this order, so that it may stop anywhere and go on:
+- the orders and shoppers are marked, under pseudonyms: attempts that begin from now on keep nothing of them;
+- attempts that began before come to their end;
+- passes through all keys erase what is theirs, until one finds nothing;
+- plugins erase what they keep;
+- the indexes by which the search began are erased last.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+
+from redis.exceptions import ResponseError
+
+from shopbot.privacy.eraser import ANCHORS, Eraser
+from shopbot.privacy.inventory import FoundKey
+from shopbot.privacy.person import Person
+from shopbot.privacy.progress import Progress
+from shopbot.privacy.search import SAVE_EVERY_BATCHES, PersonSearch, SearchParts, Turn, Unfinished, turn
+from shopbot.privacy.sweep import Pace
+from shopbot.store.lease import LeaseLostError
+
+_RUNNING = frozenset(
+    {"inbox", "retries", "held", "parked", "dead", "consumer", "erased_shop", "privacy_lease", "privacy_search"}
+)
+"""Kinds that the host runs on. Events that wait are erased one by one, which empties the sets that they wait in."""
+
+Plugins = Callable[[Person | None], Awaitable[None]]
+"""Lets plugins erase what they keep about a person, or None: everybody; raises what makes the erasure go on later."""
+
+
+class Erasure:
+    """Erases persons of one shop, or all of it."""
+
+    def __init__(self, parts: SearchParts, *, plugins: Plugins, rewrites_log: bool) -> None:
+        """Bring together what it takes.
+
+        rewrites_log: whether the store is the host's own, so that its log on disk may be written anew, without what was
+            erased.
+        """
+        self._parts = parts
+        self._plugins = plugins
+        self._rewrites_log = rewrites_log
+        self._eraser = Eraser(parts.client, parts.keys)
+
+    async def person(self, task_id: str, person: Person, pace: Pace) -> str | Unfinished:
+        """Erase a person; gives what was erased, in numbers, or why it goes on later: then call it again.
+
+        task_id: the same for each call.
+        """
+        progress = await self._parts.records.load(task_id)
+        if progress.erased:
+            return await self._end(task_id, progress)
+        person.traces.add(progress.traces)
+        await self._parts.finder.gather(person)
+        if progress.waits_for is None or progress.marked < _ids(person):
+            # Also when attempts that were under way have meanwhile found a shopper, or taken in another order.
+            await self._mark(task_id, person, progress)
+            if not pace.at_a_stretch:
+                return Unfinished.IN_HAND  # the attempt that this runs in is one of those
+        search = PersonSearch(
+            parts=self._parts,
+            task_id=task_id,
+            person=person,
+            progress=progress,
+            act=lambda theirs: self._erase(theirs, progress),
+            learned_of_orders=lambda: self._mark(task_id, person, progress),
+        )
+        unfinished = await search.run(pace)
+        if unfinished is not None:
+            return unfinished
+        await self._plugins(person)
+        for anchors in self._parts.finder.anchors(person):
+            progress.records += await self._eraser.unlink(anchors)
+        orders, shoppers = len(person.traces.order_ids), len(person.psids)
+        return await self._end(
+            task_id,
+            Progress(erased=f"{_count(orders, 'order')}, {_count(shoppers, 'shopper')}: {_records(progress)}"),
+        )
+
+    async def shop(self, task_id: str, spare: Collection[str], pace: Pace) -> str | Unfinished:
+        """Erase all of the shop but what the host itself runs on; answers as `person` does.
+
+        spare: the keys of the event that asks for it.
+        """
+        parts = self._parts
+        progress = await parts.records.load(task_id)
+        if progress.erased:
+            return await self._end(task_id, progress)
+        if progress.waits_for is None:
+            await parts.erased.mark_shop(parts.clock())
+            progress.waits_for = await parts.in_hand.latest()
+            await parts.records.save(task_id, progress)
+            if not pace.at_a_stretch:
+                return Unfinished.IN_HAND
+        if await parts.in_hand.any_until(progress.waits_for):
+            return Unfinished.IN_HAND
+        try:
+            async with turn(parts) as own:
+                await self._sweep_shop(task_id, spare, progress, pace, own)
+        except LeaseLostError:
+            return Unfinished.ANOTHER_RUNS
+        if progress.cursor is not None:
+            return Unfinished.TIME_IS_UP
+        await self._plugins(None)
+        return await self._end(task_id, Progress(erased=_records(progress)))
+
+    async def _mark(self, task_id: str, person: Person, progress: Progress) -> None:
+        """Mark what is known of the person, and only then look which attempts are under way."""
+        parts = self._parts
+        await parts.erased.mark(person.traces.order_ids, person.psids, parts.clock())
+        progress.waits_for, progress.marked = await parts.in_hand.latest(), _ids(person)
+        await parts.records.save(task_id, progress)
+
+    async def _erase(self, theirs: Sequence[FoundKey], progress: Progress) -> int:
+        gone = await self._eraser.erase(theirs)
+        progress.records += gone
+        return gone
+
+    async def _sweep_shop(
+        self, task_id: str, spare: Collection[str], progress: Progress, pace: Pace, own: Turn
+    ) -> None:
+        """Go through the store once: what comes meanwhile is somebody's new doing."""
+        parts, batches = self._parts, 0
+        async for batch in parts.sweep.batches(progress, pace):
+            doomed = [key for key in batch if key.key not in spare and not _is_running(key)]
+            progress.records += await self._eraser.erase(doomed)
+            progress.records += await self._eraser.unlink([key.key for key in doomed if key.name in ANCHORS])
+            batches += 1
+            if batches % SAVE_EVERY_BATCHES == 0:
+                await own.keep()
+                await parts.records.save(task_id, progress)
+        await parts.records.save(task_id, progress)
+
+    async def _end(self, task_id: str, progress: Progress) -> str | Unfinished:
+        """Take what was erased off the disk as well, where that is the host's business."""
+        if self._rewrites_log:
+            await self._parts.records.save(task_id, progress)
+            try:
+                await self._parts.client.bgrewriteaof()
+            except ResponseError as error:
+                if "in progress" not in str(error):
+                    raise
+                return Unfinished.ANOTHER_RUNS  # it began earlier, and writes down what was there then
+        await self._parts.records.drop(task_id)
+        return progress.erased
+
+
+def _ids(person: Person) -> int:
+    return len(person.traces.order_ids) + len(person.psids)
+
+
+def _is_running(key: FoundKey) -> bool:
+    return key.name in _RUNNING or (key.name == "poller" and key.key.endswith(":leader"))
+
+
+def _records(progress: Progress) -> str:
+    return f"{_count(progress.records, 'record')} erased"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
