@@ -3,7 +3,7 @@
 import typer
 
 from shopbot import __version__
-from shopbot.cli import check, dead, demo, plugins, poll, run, schema, templates
+from shopbot.cli import check, dead, demo, plugins, poll, privacy, run, schema, templates
 
 
 def _version(value: bool) -> None:
@@ -37,6 +37,7 @@ def build() -> typer.Typer:
     app.command("schema")(schema.schema)
     app.command("poll")(poll.poll)
     app.add_typer(dead.build(), name="dead")
+    app.add_typer(privacy.build(), name="privacy")
     app.add_typer(templates.build(), name="templates")
     return app
 

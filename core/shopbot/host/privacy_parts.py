@@ -49,7 +49,7 @@ class PrivacyParts:
             in_hand=InHand(client, keys),
             finder=Finder(client, keys),
             sweep=Sweep(client, inventory),
-            records=ProgressRecords(client, keys, ttl=settings.ttl.journal),
+            records=ProgressRecords(client, keys),
             clock=clock,
         )
         self.export = Export(self.search, inventory, conversations)
@@ -58,25 +58,37 @@ class PrivacyParts:
 
     def compliance(self, pollers: Sequence[PollerState]) -> Compliance:
         """Give the steps of the rules that are always there."""
-
-        async def last_poll() -> datetime | None:
-            records = [await poller.read() for poller in pollers]
-            return max((record.last_success for record in records if record.last_success), default=None)
-
         return Compliance(
             keys=self.search.keys,
             export=self.export,
             erasure=self.erasure,
             files=self.files,
             erased=self.erased,
-            last_poll=last_poll,
+            last_poll=lambda: _last_poll(pollers),
             clock=self.search.clock,
         )
+
+    async def uninstalled_since(self, pollers: Sequence[PollerState]) -> datetime | None:
+        """Say since when the app is uninstalled; None where it is not, or a poll shows that it was installed again."""
+        since = (await self.erased.look(None, None)).uninstalled_at
+        if since is None:
+            return None
+        polled = await _last_poll(pollers)
+        if polled is not None and polled > since:
+            await self.erased.installed()
+            return None
+        return since
 
     async def _tell_plugins(self, person: Person | None) -> None:
         about = PersonToErase(everyone=True) if person is None else _known(person)
         for plugin in self._hooks.erasers:
             await plugin(about)
+
+
+async def _last_poll(pollers: Sequence[PollerState]) -> datetime | None:
+    """Give when a poller last succeeded; None where none ever did."""
+    records = [await poller.read() for poller in pollers]
+    return max((record.last_success for record in records if record.last_success is not None), default=None)
 
 
 def _known(person: Person) -> PersonToErase:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -19,6 +19,7 @@ from shopbot.host.plugin_context import plugin_context
 from shopbot.host.pollers import Pollers, poller_parts
 from shopbot.host.privacy_parts import PrivacyParts
 from shopbot.host.process_name import ProcessName
+from shopbot.host.retention import Retention
 from shopbot.messages.dispatch import Dispatcher
 from shopbot.messages.doubt import Doubt, DoubtPolicy
 from shopbot.messages.gate import Gate
@@ -37,6 +38,7 @@ from shopbot.store.channels import PROBE_SECONDS, Channels, ChannelState
 from shopbot.store.claims import Claims
 from shopbot.store.connection import connect, connect_blocking
 from shopbot.store.conversations import Conversations
+from shopbot.store.dead_letters import DeadLetters
 from shopbot.store.echoes import Echoes
 from shopbot.store.errors import StoreError
 from shopbot.store.gauges import Gauges
@@ -170,8 +172,15 @@ class ShopHost:
             channels=[gate.name for gate in self._gates],
             pollers=[part.state.name for part in self.pollers.parts],
         )
+        self._retention = Retention(
+            self._privacy.files,
+            DeadLetters(self._client, keys, journal_ttl_seconds=journal_ttl_seconds),
+            dead_letter=ttl.dead_letter,
+            clock=clock,
+        )
         self._working: asyncio.Task[None] | None = None
-        self._polling: list[asyncio.Task[None]] = []
+        self._beside: list[asyncio.Task[None]] = []
+        """What runs beside the worker: pollers, and what keeps to `ttl:`."""
         self._tried = datetime.min.replace(tzinfo=UTC)
 
     async def start(self) -> None:
@@ -199,21 +208,23 @@ class ShopHost:
         self.inbox.start()
         if self._role is not Role.WEB:
             self._working = asyncio.create_task(self._worker.run(), name=f"worker {self.domain}")
-            self._polling = self.pollers.start()
+            retaining = asyncio.create_task(self._retention.run(), name=f"retention {self.domain}")
+            self._beside = [*self.pollers.start(), retaining]
         self.pollers.watch()
 
     async def run(self) -> None:
-        """Wait; ends with an exception when the worker or a poller dies of a fault, else when `stop` was called."""
+        """Wait; ends with an exception when the worker or its like dies of a fault, else when `stop` was called."""
         if self._working is not None:
-            done, _ = await asyncio.wait([self._working, *self._polling], return_when=asyncio.FIRST_EXCEPTION)
+            done, _ = await asyncio.wait([self._working, *self._beside], return_when=asyncio.FIRST_EXCEPTION)
             for task in done:
                 task.result()
 
     async def stop(self) -> None:
         """Write what was taken in, settle what is in hand, stop the plugins, leave the store."""
         self.pollers.stop()
-        if self._polling:
-            await asyncio.wait(self._polling)
+        self._retention.stop()
+        if self._beside:
+            await asyncio.wait(self._beside)
         await self.inbox.stop()
         self._worker.stop()
         if self._working is not None:
@@ -246,6 +257,22 @@ class ShopHost:
                 until = f" until {closure.until.isoformat()}" if closure.until else ""
                 return f"{gate.name} is {closure.state}{until}: {closure.reason}"
         return None
+
+    async def store_warnings(self) -> Sequence[str]:
+        """Say how the store could lose data."""
+        return self.durability_warnings()
+
+    async def app_warnings(self) -> Sequence[str]:
+        """Say that the app was uninstalled, as far as is known; nothing while the store is away."""
+        try:
+            since = await self._privacy.uninstalled_since([part.state for part in self.pollers.parts])
+        except (RedisError, OSError):
+            return ()
+        if since is None:
+            return ()
+        what_to_do = "to go on, install it again and give the host its new tokens"
+        when = since.isoformat(timespec="seconds")
+        return [f"the app was uninstalled at {when}: no orders come any more, and its tokens are dead; {what_to_do}"]
 
     async def poller_problem(self) -> str | None:
         """Say which poller has not succeeded for too long; None when lost webhooks are being made good."""

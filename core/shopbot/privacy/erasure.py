@@ -8,9 +8,9 @@ In this order, so that it may stop anywhere and go on:
 - the indexes by which the search began are erased last.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
-
-from redis.exceptions import ResponseError
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any
 
 from shopbot.privacy.eraser import ANCHORS, Eraser
 from shopbot.privacy.inventory import FoundKey
@@ -20,9 +20,7 @@ from shopbot.privacy.search import SAVE_EVERY_BATCHES, PersonSearch, SearchParts
 from shopbot.privacy.sweep import Pace
 from shopbot.store.lease import LeaseLostError
 
-_RUNNING = frozenset(
-    {"inbox", "retries", "held", "parked", "dead", "consumer", "erased_shop", "privacy_lease", "privacy_search"}
-)
+_RUNNING = frozenset({"inbox", "retries", "held", "parked", "dead", "consumer", "erased_shop", "privacy_lease"})
 """Kinds that the host runs on. Events that wait are erased one by one, which empties the sets that they wait in."""
 
 Plugins = Callable[[Person | None], Awaitable[None]]
@@ -97,13 +95,20 @@ class Erasure:
             return Unfinished.IN_HAND
         try:
             async with turn(parts) as own:
-                await self._sweep_shop(task_id, spare, progress, pace, own)
+                await self._sweep_shop(task_id, {*spare, parts.keys.privacy_search(task_id)}, progress, pace, own)
         except LeaseLostError:
             return Unfinished.ANOTHER_RUNS
         if progress.cursor is not None:
             return Unfinished.TIME_IS_UP
         await self._plugins(None)
         return await self._end(task_id, Progress(erased=_records(progress)))
+
+    async def size_of_shop(self, pace: Pace) -> Mapping[str, int]:
+        """Count what `shop` would erase, by kind of key."""
+        counts: Counter[str] = Counter()
+        async for batch in self._parts.sweep.batches(Progress(), pace):
+            counts.update(key.name or "other" for key in batch if not _is_running(key))
+        return counts
 
     async def _mark(self, task_id: str, person: Person, progress: Progress) -> None:
         """Mark what is known of the person, and only then look which attempts are under way."""
@@ -133,15 +138,22 @@ class Erasure:
         await parts.records.save(task_id, progress)
 
     async def _end(self, task_id: str, progress: Progress) -> str | Unfinished:
-        """Take what was erased off the disk as well, where that is the host's business."""
+        """Take what was erased off the disk as well, where that is the host's business.
+
+        A server that appends to a log has there what it has long deleted, until it writes the log anew.
+        """
         if self._rewrites_log:
-            await self._parts.records.save(task_id, progress)
-            try:
+            found: Mapping[str, Any] = await self._parts.client.info("persistence")
+            if found.get("aof_rewrite_in_progress") or found.get("aof_rewrite_scheduled"):
+                # One that is not ours began earlier, and writes down what was there then.
+                return Unfinished.TIME_IS_UP if progress.rewriting else Unfinished.ANOTHER_RUNS
+            if not progress.rewriting:
+                progress.rewriting = True
                 await self._parts.client.bgrewriteaof()
-            except ResponseError as error:
-                if "in progress" not in str(error):
-                    raise
-                return Unfinished.ANOTHER_RUNS  # it began earlier, and writes down what was there then
+                await self._parts.records.save(task_id, progress)
+                return Unfinished.TIME_IS_UP
+            if found.get("aof_last_bgrewrite_status") != "ok":
+                progress.erased += "; the store could not write its log anew: it goes from the disk when it can"
         await self._parts.records.drop(task_id)
         return progress.erased
 

@@ -35,17 +35,19 @@ class Export:
 
         task_id: the same for each call.
         """
+        found = await self.find(task_id, person, pace)
+        return found if isinstance(found, Unfinished) else await self._written(person, found)
+
+    async def find(self, task_id: str, person: Person, pace: Pace) -> Sequence[FoundKey] | Unfinished:
+        """Give only the keys that are the person's; otherwise like `person`."""
         progress = await self._parts.records.load(task_id)
         person.traces.add(progress.traces)
-        await self._parts.finder.gather(person)
         search = PersonSearch(self._parts, task_id, person, progress, act=lambda theirs: _note(theirs, progress))
         unfinished = await search.run(pace)
         if unfinished is not None:
             return unfinished
-        found = [key for name in progress.keys if (key := self._inventory.find(name)) is not None]
-        exported = await self._written(person, found)
         await self._parts.records.drop(task_id)
-        return exported
+        return [key for name in progress.keys if (key := self._inventory.find(name)) is not None]
 
     async def _written(self, person: Person, found: Sequence[FoundKey]) -> dict[str, Any]:
         records: dict[str, Any] = {}

@@ -192,7 +192,7 @@ KINDS: Sequence[KeyKind] = (
         "privacy_search:{task_id}",
         "How far a search for somebody's data has got, and what it has found so far.",
         "It goes on after a restart.",
-        f"{_MOMENT} or minutes, until it has ended; `ttl.journal` where it never does",
+        "until it has ended, and a day where it does not go on",
     ),
     *(
         KeyKind(form, holds, why, kept, personal=False)

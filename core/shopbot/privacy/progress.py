@@ -1,7 +1,6 @@
 """How far a search has got, kept in the store: after a crash, or when its time is up, it goes on from there."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from pydantic import TypeAdapter
 from redis.asyncio import Redis
@@ -34,7 +33,12 @@ class Progress:
     """The keys that were found, where they are to be shown."""
     erased: str = ""
     """What was erased, once all of it is."""
+    rewriting: bool = False
+    """Whether the store was then told to write its log on disk anew."""
 
+
+_TTL_MS = 86_400_000
+"""A search that has not moved for a day begins anew: what it knows of a person must not lie around."""
 
 _JSON = TypeAdapter(Progress)
 
@@ -42,14 +46,9 @@ _JSON = TypeAdapter(Progress)
 class ProgressRecords:
     """The searches of one shop."""
 
-    def __init__(self, client: Redis, keys: Keys, *, ttl: timedelta) -> None:
-        """Work on the store.
-
-        ttl: how long a search is remembered that never ends.
-        """
+    def __init__(self, client: Redis, keys: Keys) -> None:
         self._client = client
         self._keys = keys
-        self._ttl = ttl
 
     async def load(self, task_id: str) -> Progress:
         """Give a search's progress; that of a new one where there is none."""
@@ -58,7 +57,7 @@ class ProgressRecords:
 
     async def save(self, task_id: str, progress: Progress) -> None:
         """Keep it."""
-        await self._client.set(self._keys.privacy_search(task_id), _JSON.dump_json(progress), px=self._ttl)
+        await self._client.set(self._keys.privacy_search(task_id), _JSON.dump_json(progress), px=_TTL_MS)
 
     async def drop(self, task_id: str) -> None:
         """Forget a search: it has ended."""

@@ -77,6 +77,8 @@ class PersonSearch:
                 while not clean and progress.passes < _MOST_PASSES:
                     if progress.waits_for is not None and await self.parts.in_hand.any_until(progress.waits_for):
                         return Unfinished.IN_HAND
+                    # Each time: the pass before may have found orders, and they have events.
+                    await self.parts.finder.gather(self.person)
                     await self._pass(pace, own)
                     if progress.cursor is not None:
                         return Unfinished.TIME_IS_UP

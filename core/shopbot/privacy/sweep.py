@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from shopbot.privacy.inventory import FoundKey, Inventory
 from shopbot.privacy.progress import Progress
@@ -58,7 +59,7 @@ class Sweep:
         next batch is asked for: then this one is dealt with. A pass that has ended has no cursor.
         """
         run = await self._run()
-        if progress.run != run:
+        if not run or progress.run != run:
             # A server that was started again shuffles its keys anew, and the cursor means nothing any more.
             progress.run, progress.cursor = run, None
         cursor = progress.cursor or 0
@@ -69,10 +70,14 @@ class Sweep:
             found = (self._inventory.find(name) for name in names)
             yield [key for key in found if key is not None]
             progress.cursor = int(cursor) or None
-            if progress.cursor is None or pace.is_over:
+            if progress.cursor is None or (run and pace.is_over):
                 return
             await pace.rest()
 
     async def _run(self) -> str:
-        server = await self._client.info("server")
+        """Name the store's present run; empty where its user may not ask. Then a pass goes on to its end."""
+        try:
+            server = await self._client.info("server")
+        except ResponseError:
+            return ""
         return str(server.get("run_id", ""))

@@ -11,6 +11,7 @@ from shopbot.model.outcome import Status
 from shopbot.store.connection import script
 from shopbot.store.journal import read_journal
 from shopbot.store.keys import Keys
+from shopbot.store.milliseconds import milliseconds
 
 _PAGE = 200
 
@@ -79,6 +80,13 @@ class DeadLetters:
             start += _PAGE
             entries = [(_text(event_id), float(score)) for event_id, score in page]
             found += [letter for letter in await self._read(entries) if selection.holds(letter, now)]
+
+    async def died_before(self, moment: datetime) -> Sequence[str]:
+        """Give the ids of some dead letters that were given up before a moment; none when there are no more."""
+        found: Any = await self._client.zrangebyscore(
+            self._keys.dead, "-inf", f"({milliseconds(moment)}", start=0, num=_PAGE
+        )
+        return [_text(event_id) for event_id in found]
 
     async def replay(self, event_id: str, *, only_rule: str = "") -> bool:
         """Take a dead letter back into the inbox; False when it is none any more.
