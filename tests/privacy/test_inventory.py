@@ -103,6 +103,15 @@ def test_without_a_prefix_another_shop_s_keys_are_its_own_all_the_same() -> None
         assert inventory.find(key) is None
 
 
+def test_a_prefix_that_looks_like_a_kind_of_key_mixes_no_shops() -> None:
+    plain, odd = Inventory(KEYS, SHARED), Inventory(Keys("odd.myshopify.com"), SharedKeys("cart:"))
+
+    for key in (SharedKeys("cart:").cart("73"), SharedKeys("cart:").order_reference("73", 1001)):
+        assert plain.find(key) is None
+        assert odd.find(key) is not None
+    assert odd.find(SHARED.cart("73")) is None
+
+
 def test_a_key_of_a_later_release_is_the_shop_s_and_of_no_known_kind() -> None:
     found = Inventory(KEYS, SHARED).find(f"{KEYS.prefix}wish_list:73")
 

@@ -157,7 +157,7 @@ class Shop:
         async def plugins(person: Person | None) -> None:
             self.erased_by_plugins.append(person)
 
-        return Erasure(self.search(), plugins=plugins, rewrites_log=False)
+        return Erasure(self.search(), plugins=plugins, log_rewrite=None)
 
     def export(self) -> Export:
         return Export(self.search(), self.inventory, self.conversations)

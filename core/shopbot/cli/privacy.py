@@ -156,8 +156,13 @@ def erase(
 
     async def work(parts: PrivacyParts, task_id: str, pace: Pace) -> str | Unfinished:
         if person is None:
-            return await parts.erasure.shop(task_id, (), pace)
-        return await parts.erasure.person(task_id, person, pace)
+            erased = await parts.erasure.shop(task_id, (), pace)
+        else:
+            erased = await parts.erasure.person(task_id, person, pace)
+        if not isinstance(erased, Unfinished) and parts.log_rewrite is not None:
+            while await parts.log_rewrite.go_on():  # noqa: ASYNC110 - the server has no event for its end
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        return erased
 
     if dry_run:
         _print_counts(_with_store(config, count), as_json=as_json)

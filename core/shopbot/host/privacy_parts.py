@@ -23,6 +23,7 @@ from shopbot.store.conversations import Conversations
 from shopbot.store.erased import Erased
 from shopbot.store.in_hand import InHand
 from shopbot.store.keys import Keys
+from shopbot.store.log_rewrite import LogRewrite
 from shopbot.store.pollers import PollerState
 
 
@@ -53,7 +54,8 @@ class PrivacyParts:
             clock=clock,
         )
         self.export = Export(self.search, inventory, conversations)
-        self.erasure = Erasure(self.search, plugins=self._tell_plugins, rewrites_log=settings.store.embedded)
+        self.log_rewrite = LogRewrite(client, keys) if settings.store.embedded else None
+        self.erasure = Erasure(self.search, plugins=self._tell_plugins, log_rewrite=self.log_rewrite)
         self.files = ExportFiles(settings.data_dir, ttl=settings.ttl.export)
 
     def compliance(self, pollers: Sequence[PollerState]) -> Compliance:

@@ -1,4 +1,4 @@
-"""Keeps what has no time to live in the store within the limits of `ttl:`: files with exports, and dead letters."""
+"""Keeps what has no time to live in the store within the limits of `ttl:`, and takes what was erased off the disk."""
 
 import asyncio
 import contextlib
@@ -10,8 +10,9 @@ from redis.exceptions import RedisError
 
 from shopbot.privacy.files import ExportFiles
 from shopbot.store.dead_letters import DeadLetters
+from shopbot.store.log_rewrite import LogRewrite
 
-_EVERY_SECONDS = 600.0
+_EVERY_SECONDS = 60.0
 
 
 class Retention:
@@ -23,15 +24,18 @@ class Retention:
         letters: DeadLetters,
         *,
         dead_letter: timedelta | None,
+        log_rewrite: LogRewrite | None,
         clock: Callable[[], datetime],
     ) -> None:
         """Prepare; `run` does the work.
 
         dead_letter: how long dead letters are kept; None keeps them for ever.
+        log_rewrite: None where the store is not the host's own.
         """
         self._files = files
         self._letters = letters
         self._dead_letter = dead_letter
+        self._log_rewrite = log_rewrite
         self._clock = clock
         self._stopping = asyncio.Event()
         self._log = structlog.get_logger("shopbot.privacy")
@@ -59,10 +63,14 @@ class Retention:
         now = self._clock()
         for path in await asyncio.to_thread(self._files.delete_old, now):
             self._log.info("export_deleted", file=str(path))
-        if self._dead_letter is None:
-            return
+        if self._log_rewrite is not None:
+            await self._log_rewrite.go_on()
+        if self._dead_letter is not None:
+            await self._purge(now - self._dead_letter)
+
+    async def _purge(self, died_before: datetime) -> None:
         purged = 0
-        while event_ids := await self._letters.died_before(now - self._dead_letter):
+        while event_ids := await self._letters.died_before(died_before):
             purged += sum([await self._letters.purge(event_id) for event_id in event_ids])
         if purged:
-            self._log.warning("dead_letters_purged", count=purged, older_than_seconds=self._dead_letter.total_seconds())
+            self._log.warning("dead_letters_purged", count=purged, older_than=died_before.isoformat())

@@ -176,6 +176,7 @@ class ShopHost:
             self._privacy.files,
             DeadLetters(self._client, keys, journal_ttl_seconds=journal_ttl_seconds),
             dead_letter=ttl.dead_letter,
+            log_rewrite=self._privacy.log_rewrite,
             clock=clock,
         )
         self._working: asyncio.Task[None] | None = None

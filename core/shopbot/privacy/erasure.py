@@ -10,7 +10,6 @@ In this order, so that it may stop anywhere and go on:
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Any
 
 from shopbot.privacy.eraser import ANCHORS, Eraser
 from shopbot.privacy.inventory import FoundKey
@@ -19,8 +18,11 @@ from shopbot.privacy.progress import Progress
 from shopbot.privacy.search import SAVE_EVERY_BATCHES, PersonSearch, SearchParts, Turn, Unfinished, turn
 from shopbot.privacy.sweep import Pace
 from shopbot.store.lease import LeaseLostError
+from shopbot.store.log_rewrite import LogRewrite
 
-_RUNNING = frozenset({"inbox", "retries", "held", "parked", "dead", "consumer", "erased_shop", "privacy_lease"})
+_RUNNING = frozenset(
+    {"inbox", "retries", "held", "parked", "dead", "consumer", "erased_shop", "privacy_lease", "log_rewrite"}
+)
 """Kinds that the host runs on. Events that wait are erased one by one, which empties the sets that they wait in."""
 
 Plugins = Callable[[Person | None], Awaitable[None]]
@@ -30,15 +32,14 @@ Plugins = Callable[[Person | None], Awaitable[None]]
 class Erasure:
     """Erases persons of one shop, or all of it."""
 
-    def __init__(self, parts: SearchParts, *, plugins: Plugins, rewrites_log: bool) -> None:
+    def __init__(self, parts: SearchParts, *, plugins: Plugins, log_rewrite: LogRewrite | None) -> None:
         """Bring together what it takes.
 
-        rewrites_log: whether the store is the host's own, so that its log on disk may be written anew, without what was
-            erased.
+        log_rewrite: takes what was erased off the disk as well; None where the store is not the host's own.
         """
         self._parts = parts
         self._plugins = plugins
-        self._rewrites_log = rewrites_log
+        self._log_rewrite = log_rewrite
         self._eraser = Eraser(parts.client, parts.keys)
 
     async def person(self, task_id: str, person: Person, pace: Pace) -> str | Unfinished:
@@ -47,8 +48,6 @@ class Erasure:
         task_id: the same for each call.
         """
         progress = await self._parts.records.load(task_id)
-        if progress.erased:
-            return await self._end(task_id, progress)
         person.traces.add(progress.traces)
         await self._parts.finder.gather(person)
         if progress.waits_for is None or progress.marked < _ids(person):
@@ -70,11 +69,9 @@ class Erasure:
         await self._plugins(person)
         for anchors in self._parts.finder.anchors(person):
             progress.records += await self._eraser.unlink(anchors)
+        await self._end(task_id)
         orders, shoppers = len(person.traces.order_ids), len(person.psids)
-        return await self._end(
-            task_id,
-            Progress(erased=f"{_count(orders, 'order')}, {_count(shoppers, 'shopper')}: {_records(progress)}"),
-        )
+        return f"{_count(orders, 'order')}, {_count(shoppers, 'shopper')}: {_records(progress)}"
 
     async def shop(self, task_id: str, spare: Collection[str], pace: Pace) -> str | Unfinished:
         """Erase all of the shop but what the host itself runs on; answers as `person` does.
@@ -83,8 +80,6 @@ class Erasure:
         """
         parts = self._parts
         progress = await parts.records.load(task_id)
-        if progress.erased:
-            return await self._end(task_id, progress)
         if progress.waits_for is None:
             await parts.erased.mark_shop(parts.clock())
             progress.waits_for = await parts.in_hand.latest()
@@ -101,7 +96,8 @@ class Erasure:
         if progress.cursor is not None:
             return Unfinished.TIME_IS_UP
         await self._plugins(None)
-        return await self._end(task_id, Progress(erased=_records(progress)))
+        await self._end(task_id)
+        return _records(progress)
 
     async def size_of_shop(self, pace: Pace) -> Mapping[str, int]:
         """Count what `shop` would erase, by kind of key."""
@@ -109,6 +105,11 @@ class Erasure:
         async for batch in self._parts.sweep.batches(Progress(), pace):
             counts.update(key.name or "other" for key in batch if not _is_running(key))
         return counts
+
+    async def _end(self, task_id: str) -> None:
+        if self._log_rewrite is not None:
+            await self._log_rewrite.ask()
+        await self._parts.records.drop(task_id)
 
     async def _mark(self, task_id: str, person: Person, progress: Progress) -> None:
         """Mark what is known of the person, and only then look which attempts are under way."""
@@ -136,26 +137,6 @@ class Erasure:
                 await own.keep()
                 await parts.records.save(task_id, progress)
         await parts.records.save(task_id, progress)
-
-    async def _end(self, task_id: str, progress: Progress) -> str | Unfinished:
-        """Take what was erased off the disk as well, where that is the host's business.
-
-        A server that appends to a log has there what it has long deleted, until it writes the log anew.
-        """
-        if self._rewrites_log:
-            found: Mapping[str, Any] = await self._parts.client.info("persistence")
-            if found.get("aof_rewrite_in_progress") or found.get("aof_rewrite_scheduled"):
-                # One that is not ours began earlier, and writes down what was there then.
-                return Unfinished.TIME_IS_UP if progress.rewriting else Unfinished.ANOTHER_RUNS
-            if not progress.rewriting:
-                progress.rewriting = True
-                await self._parts.client.bgrewriteaof()
-                await self._parts.records.save(task_id, progress)
-                return Unfinished.TIME_IS_UP
-            if found.get("aof_last_bgrewrite_status") != "ok":
-                progress.erased += "; the store could not write its log anew: it goes from the disk when it can"
-        await self._parts.records.drop(task_id)
-        return progress.erased
 
 
 def _ids(person: Person) -> int:

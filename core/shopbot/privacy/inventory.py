@@ -207,6 +207,7 @@ KINDS: Sequence[KeyKind] = (
             ("poller:{poller}", "A poller's window, counts and last error.", "Lost webhooks.", "for good"),
             ("consumer:{process}", "That a process lives.", "Others take over from it.", "`worker.lease`"),
             ("pseudonym_secret", "What pseudonyms are made with.", "See there.", "for good"),
+            ("log_rewrite", "That the store's log is to be rewritten.", "What is erased leaves the disk.", "minutes"),
             ("privacy_lease", "That a search is running.", "One runs at a time.", _MOMENT),
             ("erased_shop", "When the shop was erased.", "Late news is not kept.", "`ttl.order_reference`"),
             ("uninstalled", "When the app was uninstalled.", "A warning in /readyz.", "`ttl.journal`"),

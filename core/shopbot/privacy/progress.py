@@ -31,10 +31,6 @@ class Progress:
     """What was found, as the indexes may not lead to it."""
     keys: list[str] = field(default_factory=list)
     """The keys that were found, where they are to be shown."""
-    erased: str = ""
-    """What was erased, once all of it is."""
-    rewriting: bool = False
-    """Whether the store was then told to write its log on disk anew."""
 
 
 _TTL_MS = 86_400_000

@@ -137,6 +137,11 @@ class Keys:
         """Name the mark that the app was uninstalled, and when in ms."""
         return f"{self.prefix}uninstalled"
 
+    @property
+    def log_rewrite(self) -> str:
+        """Name the note that the store should write its log on disk anew."""
+        return f"{self.prefix}log_rewrite"
+
     def privacy_search(self, task_id: str) -> str:
         """Name how far a search for all that is kept about a person has got (JSON)."""
         return f"{self.prefix}privacy_search:{task_id}"
