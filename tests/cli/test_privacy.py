@@ -178,9 +178,9 @@ def test_no_exports_are_no_problem_and_each_says_when_it_is_deleted(tmp_path: Pa
     empty = run(tmp_path, "ls")
     exports = tmp_path / "data" / "exports"
     exports.mkdir(parents=True)
-    (exports / "data-request-1.json").write_text("{}", encoding="utf-8")
+    (exports / "acme.data-request-1.json").write_text("{}", encoding="utf-8")
     made = time.time() - 3 * 86_400
-    os.utime(exports / "data-request-1.json", (made, made))
+    os.utime(exports / "acme.data-request-1.json", (made, made))
     (entry,) = json.loads(run(tmp_path, "ls", "--json").stdout)
 
     assert (empty.exit_code, empty.stdout) == (0, f"no exports in {exports}\n")

@@ -29,7 +29,7 @@ async def die(store: OpenStore, count: int) -> DeadLetters:
 def a_retention(
     letters: DeadLetters, directory: Path, *, dead_letter: timedelta | None, now: datetime = NOW
 ) -> Retention:
-    files = ExportFiles(directory, ttl=timedelta(days=30))
+    files = ExportFiles(directory, "acme.myshopify.com", ttl=timedelta(days=30))
     return Retention(files, letters, dead_letter=dead_letter, log_rewrite=None, clock=lambda: now)
 
 

@@ -7,13 +7,19 @@ import json
 import pytest
 
 from shopbot.privacy.bodies import concerns, order_of
-from shopbot.privacy.person import Person
+from shopbot.privacy.person import Person, Traces
 
 PSID, ORDER, CUSTOMER, EMAIL = "7312345678901234", 830_517_264_905_318_211, 7_141_592_653, "Jane.Doe@example.com"
 
 
 def a_person(*, whole: bool = True) -> Person:
-    return Person(named_orders=frozenset({ORDER}), psids={PSID}, customer_id=CUSTOMER, email=EMAIL, whole=whole)
+    return Person(
+        named_orders=frozenset({ORDER}),
+        customer_id=CUSTOMER,
+        email=EMAIL,
+        whole=whole,
+        traces=Traces(psids={PSID}),
+    )
 
 
 @pytest.mark.parametrize(

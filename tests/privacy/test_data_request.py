@@ -23,7 +23,7 @@ JANE, JOHN = "7312345678901234", "7398765432109876"
 ORDER, ANOTHER, JOHNS_ORDER = 830_517_264_905_318_211, 830_517_264_905_318_555, 830_517_264_905_318_977
 
 
-def exported(directory: Path, name: str = "data-request-9265.json") -> dict[str, Any]:
+def exported(directory: Path, name: str = "acme.data-request-9265.json") -> dict[str, Any]:
     found: dict[str, Any] = json.loads((directory / "data" / "exports" / name).read_text(encoding="utf-8"))
     return found
 
@@ -46,7 +46,7 @@ async def test_all_that_is_kept_is_in_the_file_and_can_be_read(tmp_path: Path) -
 
         unchanged = {key: value for key, value in (await contents(shop.store)).items() if key in before}
         assert unchanged.keys() == before.keys()
-    assert (record.status, record.journal[-2].detail) == ("done", "data-request-9265.json")
+    assert (record.status, record.journal[-2].detail) == ("done", "acme.data-request-9265.json")
     found = exported(tmp_path)
     records = {name: [one["value"] for one in kind["found"]] for name, kind in found["records"].items()}
     assert found["shoppers"] == [{"psid": JANE, "wants_no_messages": True}]
@@ -72,7 +72,7 @@ async def test_only_the_host_s_user_can_read_it(tmp_path: Path) -> None:
     directory = tmp_path / "data" / "exports"
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert [(file.name, stat.S_IMODE(file.stat().st_mode)) for file in directory.iterdir()] == [
-        ("data-request-9265.json", 0o600)
+        ("acme.data-request-9265.json", 0o600)
     ]
 
 
@@ -84,7 +84,7 @@ async def test_the_operator_is_told_where_it_is_and_of_nobody_whose_it_is(tmp_pa
         (line,) = [entry for entry in shop.logs.entries if entry["event"] == "data_request_exported"]
         page = (await shop.http.get("/metrics")).text
 
-    assert line["file"] == str(tmp_path / "data" / "exports" / "data-request-9265.json")
+    assert line["file"] == str(tmp_path / "data" / "exports" / "acme.data-request-9265.json")
     assert line["log_level"] == "warning"
     assert not [secret for secret in (JANE, EMAIL) if secret in str(shop.logs.entries)]
     asked = 'shop="acme.myshopify.com",status="done",topic="customers/data_request"'
@@ -171,29 +171,30 @@ async def test_exports_are_deleted_after_their_time(tmp_path: Path) -> None:
         await ask(shop, "customers/data_request", data_request([ORDER], 1))
         await ask(shop, "customers/data_request", data_request([ORDER], 2))
         old = (datetime.now(UTC) - timedelta(days=10, minutes=1)).timestamp()
-        os.utime(tmp_path / "data" / "exports" / "data-request-1.json", (old, old))
+        os.utime(tmp_path / "data" / "exports" / "acme.data-request-1.json", (old, old))
         await shop.host._retention.enforce()
 
-    assert [file.name for file in (tmp_path / "data" / "exports").iterdir()] == ["data-request-2.json"]
+    assert [file.name for file in (tmp_path / "data" / "exports").iterdir()] == ["acme.data-request-2.json"]
 
 
 def test_drafts_and_strange_files_are_neither_listed_nor_deleted(tmp_path: Path) -> None:
-    files = ExportFiles(tmp_path, ttl=timedelta(days=1))
+    files = ExportFiles(tmp_path, "acme.myshopify.com", ttl=timedelta(days=1))
     assert files.list() == []
     files.write("export-1", {"a": "ä\udc80"})
-    (files.directory / ".export-2-abcd").touch()
-    (files.directory / "notes.txt").touch()
+    others = [".acme.export-2.json-abcd", "acme-eu.export-1.json", "notes.txt"]
+    for name in others:
+        (files.directory / name).touch()
 
-    assert [export.path.name for export in files.list()] == ["export-1.json"]
-    assert [path.name for path in files.delete_old(datetime.now(UTC) + timedelta(days=2))] == ["export-1.json"]
-    assert sorted(file.name for file in files.directory.iterdir()) == [".export-2-abcd", "notes.txt"]
+    assert [export.path.name for export in files.list()] == ["acme.export-1.json"]
+    assert [path.name for path in files.delete_old(datetime.now(UTC) + timedelta(days=2))] == ["acme.export-1.json"]
+    assert sorted(file.name for file in files.directory.iterdir()) == others
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    files = ExportFiles(tmp_path, ttl=timedelta(days=1))
+    files = ExportFiles(tmp_path, "acme.myshopify.com", ttl=timedelta(days=1))
     monkeypatch.setattr(os, "fsync", full)
 
     with pytest.raises(OSError, match="No space left"):

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from shopbot.privacy import sweep
-from shopbot.privacy.person import Person
+from shopbot.privacy.person import Person, Traces
 from shopbot.privacy.sweep import Pace
+from shopbot.store.queue import Disposition
 from support.observed_client import DiedError, ObservedClient, dies_after
 from support.shoppers import Shop, Shopper, until_done
 from support.stores import OpenStore, on_every_store, running_store
@@ -75,7 +76,7 @@ async def test_a_person_is_found_by_the_psid_alone(tmp_path: Path) -> None:
         await shop.keep(Shopper(1))
         strange = await traces(store.client, ["999000000001"])
 
-        await erase(shop, Person(psids={Shopper(1).psid}))
+        await erase(shop, Person(traces=Traces(psids={Shopper(1).psid})))
 
         # An event that names neither their PSID nor an order of theirs needs the customer or the address.
         left = await traces(store.client, Shopper(1).secrets)
@@ -93,6 +94,35 @@ async def test_orders_beyond_those_that_are_indexed_are_found_by_looking_at_ever
         await erase(shop, Person(named_orders=frozenset(jane.order_ids[2:]), email=jane.email))
 
         assert await traces(store.client, jane.secrets) == []
+
+
+async def test_what_outlives_the_events_is_found_without_them(tmp_path: Path) -> None:
+    """Journals end after a month; that a parcel was told of is known for a year, under the parcel's number."""
+    async with running_store("fakeredis", tmp_path) as store, a_shop(store) as shop:
+        await shop._an_order_of(Shopper(1))
+        for ended in ("event:", "journal:", "order:"):
+            for key in [key async for key in store.client.scan_iter(f"*}}:{ended}*")]:
+                await store.client.delete(key)
+        assert await traces(store.client, [Shopper(1).mid("shipped"), Shopper(1).mid("refunded")])
+
+        await erase(shop, Shopper(1).person())
+
+        assert await traces(store.client, Shopper(1).secrets) == []
+
+
+async def test_another_account_that_a_customer_has_ordered_with_is_theirs_as_well(tmp_path: Path) -> None:
+    """It is found by a dead letter with their address, whose order was resolved to it."""
+    async with running_store("fakeredis", tmp_path) as store, a_shop(store) as shop:
+        jane, other = Shopper(1), Shopper(2)
+        await shop.keep(jane)
+        for keep in (shop._an_order_of, shop._a_conversation, shop._a_cart):
+            await keep(other)
+        body = {**jane.body(other.order_ids[0]), "note_attributes": []}
+        await shop.worked("webhook:dead", "orders/paid", body, Disposition.DEAD, order_id=other.order_ids[0])
+
+        await erase(shop, jane.person())
+
+        assert await traces(store.client, [*jane.secrets, *other.secrets]) == []
 
 
 async def test_an_erasure_of_somebody_of_whom_nothing_is_kept_changes_nothing(tmp_path: Path) -> None:
@@ -127,7 +157,7 @@ async def test_plugins_are_told_whom_to_erase_before_the_traces_are_gone(tmp_pat
 
     (told,) = shop.erased_by_plugins
     assert told is not None
-    assert told.psids == {Shopper(1).psid}
+    assert told.traces.psids == {Shopper(1).psid}
     assert {*Shopper(1).order_ids} < told.traces.order_ids
     assert f"messenger:message:{Shopper(1).mid('said')}" in told.traces.event_ids
 

@@ -29,7 +29,7 @@ from shopbot.model.failures import Retry
 from shopbot.model.payload import read_integer
 from shopbot.model.psid import is_psid
 from shopbot.privacy.files import ExportFiles
-from shopbot.privacy.person import Person
+from shopbot.privacy.person import Person, Traces
 from shopbot.privacy.search import Unfinished
 from shopbot.privacy.sweep import Pace
 from shopbot.store.conversations import Conversations
@@ -76,7 +76,7 @@ def ls(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> No
     Example: shopbot privacy ls
     """
     blueprint = _blueprint(config)
-    files = ExportFiles(blueprint.data_dir, ttl=blueprint.settings.ttl.export)
+    files = ExportFiles(blueprint.data_dir, blueprint.shop.domain, ttl=blueprint.settings.ttl.export)
     exports = files.list()
     if as_json:
         shown = [
@@ -184,7 +184,7 @@ def _person(orders: list[str] | None, psids: list[str] | None, email: str | None
             param_hint="--order",
         )
     named = frozenset(order_id for order_id in order_ids if order_id is not None)
-    return Person(named_orders=named, psids=set(psids or ()), email=email)
+    return Person(named_orders=named, email=email, traces=Traces(psids=set(psids or ())))
 
 
 def _blueprint(config: Path) -> Blueprint:

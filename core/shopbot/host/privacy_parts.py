@@ -56,7 +56,7 @@ class PrivacyParts:
         self.export = Export(self.search, inventory, conversations)
         self.log_rewrite = LogRewrite(client, keys) if settings.store.embedded else None
         self.erasure = Erasure(self.search, plugins=self._tell_plugins, log_rewrite=self.log_rewrite)
-        self.files = ExportFiles(settings.data_dir, ttl=settings.ttl.export)
+        self.files = ExportFiles(settings.data_dir, settings.shop.domain, ttl=settings.ttl.export)
 
     def compliance(self, pollers: Sequence[PollerState]) -> Compliance:
         """Give the steps of the rules that are always there."""
@@ -95,7 +95,7 @@ async def _last_poll(pollers: Sequence[PollerState]) -> datetime | None:
 
 def _known(person: Person) -> PersonToErase:
     return PersonToErase(
-        psids=frozenset(person.psids),
+        psids=frozenset(person.traces.psids),
         order_ids=frozenset(person.traces.order_ids),
         event_ids=frozenset(person.traces.event_ids),
         customer_id=person.customer_id,

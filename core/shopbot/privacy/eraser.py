@@ -7,13 +7,14 @@ from redis.asyncio import Redis
 
 from shopbot.privacy.inventory import FoundKey
 from shopbot.store.checkouts import ERASED_ORDER
-from shopbot.store.connection import script
+from shopbot.store.connection import Script, script
 from shopbot.store.keys import Keys
 
 ANCHORS = frozenset({"shopper", "order", "orders_of", "events_of"})
 """Kinds that a search begins with: they go last, or it could not be begun again after a crash."""
 
 _AT_ONCE = 500
+_SCRIPTS_AT_ONCE = 50
 
 
 class Eraser:
@@ -34,11 +35,8 @@ class Eraser:
         claims = [key.key for key in found if key.name == "claim"]
         links = [key.key for key in found if key.name == "checkout"]
         special = {"event", "journal", "claim", "checkout", *ANCHORS}
-        gone = 0
-        for event_id in sorted(events):
-            gone += await self._erase_event(event_id)
-        for link in links:
-            gone += await self._checkout([link], [ERASED_ORDER])
+        gone = await self._run(self._event, [(self._keys_of(event_id), [event_id]) for event_id in sorted(events)])
+        gone += await self._run(self._checkout, [([link], [ERASED_ORDER]) for link in links])
         gone += await self._erase_claims(claims)
         return gone + await self.unlink([key.key for key in found if key.name not in special])
 
@@ -53,14 +51,22 @@ class Eraser:
                 gone += sum(await pipeline.execute())
         return gone
 
-    async def _erase_event(self, event_id: str) -> int:
+    async def _run(self, script: Script, calls: Sequence[tuple[list[str], list[str | bytes | int]]]) -> int:
+        """Run a script for each of some keys; gives how many are gone."""
+        gone = 0
+        for start in range(0, len(calls), _SCRIPTS_AT_ONCE):
+            async with self._client.pipeline(transaction=False) as pipeline:
+                for keys, args in calls[start : start + _SCRIPTS_AT_ONCE]:
+                    await script(keys, args, pipeline)
+                gone += sum(max(0, answer) for answer in await pipeline.execute())
+        return gone
+
+    def _keys_of(self, event_id: str) -> list[str]:
         keys = self._keys
         event = keys.event(event_id)
         # A webhook's own id tells nothing, and goes on keeping repetitions out.
         seen = event if event_id.startswith("webhook:") else keys.seen(event_id)
-        waiting = (keys.retries, keys.held, keys.parked, keys.dead)
-        gone: int = await self._event([event, keys.journal(event_id), seen, *waiting], [event_id])
-        return max(0, gone)
+        return [event, keys.journal(event_id), seen, keys.retries, keys.held, keys.parked, keys.dead]
 
     async def _erase_claims(self, claims: Sequence[str]) -> int:
         if not claims:

@@ -47,30 +47,32 @@ class Erasure:
 
         task_id: the same for each call.
         """
-        progress = await self._parts.records.load(task_id)
+        parts = self._parts
+        progress = await parts.records.load(task_id)
         person.traces.add(progress.traces)
-        await self._parts.finder.gather(person)
-        if progress.waits_for is None or progress.marked < _ids(person):
-            # Also when attempts that were under way have meanwhile found a shopper, or taken in another order.
-            await self._mark(task_id, person, progress)
-            if not pace.at_a_stretch:
-                return Unfinished.IN_HAND  # the attempt that this runs in is one of those
+        await parts.finder.gather(person)
+        began = progress.waits_for is not None
+        await self._mark(task_id, person, progress)
+        if not began and not pace.at_a_stretch:
+            return Unfinished.IN_HAND  # the attempt that this runs in is one of those
         search = PersonSearch(
-            parts=self._parts,
+            parts=parts,
             task_id=task_id,
             person=person,
             progress=progress,
             act=lambda theirs: self._erase(theirs, progress),
-            learned_of_orders=lambda: self._mark(task_id, person, progress),
+            learned=lambda: self._mark(task_id, person, progress),
         )
         unfinished = await search.run(pace)
         if unfinished is not None:
             return unfinished
         await self._plugins(person)
-        for anchors in self._parts.finder.anchors(person):
-            progress.records += await self._eraser.unlink(anchors)
+        # From now on this alone knows who it was, should it be cut off.
+        progress.traces = person.traces
+        await parts.records.save(task_id, progress)
+        progress.records += await self._eraser.unlink(parts.finder.anchors(person))
         await self._end(task_id)
-        orders, shoppers = len(person.traces.order_ids), len(person.psids)
+        orders, shoppers = len(person.traces.order_ids), len(person.traces.psids)
         return f"{_count(orders, 'order')}, {_count(shoppers, 'shopper')}: {_records(progress)}"
 
     async def shop(self, task_id: str, spare: Collection[str], pace: Pace) -> str | Unfinished:
@@ -112,10 +114,15 @@ class Erasure:
         await self._parts.records.drop(task_id)
 
     async def _mark(self, task_id: str, person: Person, progress: Progress) -> None:
-        """Mark what is known of the person, and only then look which attempts are under way."""
-        parts = self._parts
-        await parts.erased.mark(person.traces.order_ids, person.psids, parts.clock())
-        progress.waits_for, progress.marked = await parts.in_hand.latest(), _ids(person)
+        """Mark what is newly known of the person, and only then look which attempts are under way.
+
+        Orders are found at any time: by a pass, or because an attempt that was under way has taken one in.
+        """
+        parts, known = self._parts, person.traces.named
+        if progress.waits_for is not None and progress.marked == known:
+            return
+        await parts.erased.mark(person.traces.order_ids, person.traces.psids, parts.clock())
+        progress.waits_for, progress.marked = await parts.in_hand.latest(), known
         await parts.records.save(task_id, progress)
 
     async def _erase(self, theirs: Sequence[FoundKey], progress: Progress) -> int:
@@ -137,10 +144,6 @@ class Erasure:
                 await own.keep()
                 await parts.records.save(task_id, progress)
         await parts.records.save(task_id, progress)
-
-
-def _ids(person: Person) -> int:
-    return len(person.traces.order_ids) + len(person.psids)
 
 
 def _is_running(key: FoundKey) -> bool:

@@ -10,8 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-_NAME = re.compile(r"[a-z0-9-]{1,80}\.json")
-
 
 @dataclass(frozen=True, slots=True)
 class ExportFile:
@@ -25,14 +23,16 @@ class ExportFile:
 
 
 class ExportFiles:
-    """The exports on this machine. Blocks on the disk: call it from a thread where a loop is running."""
+    """The exports of one shop on this machine. Blocks on the disk: call it from a thread where a loop is running."""
 
-    def __init__(self, data_dir: Path, *, ttl: timedelta) -> None:
-        """Keep them below the data directory.
+    def __init__(self, data_dir: Path, shop: str, *, ttl: timedelta) -> None:
+        """Keep them below the data directory, which several shops may have in common.
 
         ttl: how long each is kept.
         """
         self.directory = data_dir / "exports"
+        self._shop = shop.partition(".")[0]
+        self._name = re.compile(rf"{re.escape(self._shop)}\.[a-z0-9-]+\.json")
         self._ttl = ttl
 
     def write(self, name: str, content: Mapping[str, Any]) -> Path:
@@ -44,8 +44,8 @@ class ExportFiles:
             OSError: it could not be written.
         """
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self.directory / f"{name}.json"
-        draft = self.directory / f".{name}-{secrets.token_hex(4)}"
+        path = self.directory / f"{self._shop}.{name}.json"
+        draft = self.directory / f".{path.name}-{secrets.token_hex(4)}"
         text = json.dumps(content, indent=2, ensure_ascii=False).encode("utf-8", "replace")
         try:
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -64,7 +64,7 @@ class ExportFiles:
             return []
         found: list[ExportFile] = []
         for path in self.directory.iterdir():
-            if _NAME.fullmatch(path.name):
+            if self._name.fullmatch(path.name):
                 about = path.stat()
                 made_at = datetime.fromtimestamp(about.st_mtime, UTC)
                 found.append(ExportFile(path, made_at, made_at + self._ttl, about.st_size))

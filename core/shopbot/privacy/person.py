@@ -1,5 +1,6 @@
 """A person as the store knows one: by Messenger and by Shopify, and by what hangs on them."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -10,8 +11,11 @@ from shopbot.model.compliance import CustomerRequest
 class Traces:
     """Ids by which the records of a person are told from those of others. They grow while a search goes on."""
 
+    psids: set[str] = field(default_factory=set)
     order_ids: set[int] = field(default_factory=set)
     event_ids: set[str] = field(default_factory=set)
+    subjects: set[str] = field(default_factory=set)
+    """Parcels and refunds of their orders, as claims name them: `fulfillment:5`."""
     tokens: set[str] = field(default_factory=set)
     """Cart and checkout tokens."""
     nonces: set[str] = field(default_factory=set)
@@ -22,13 +26,20 @@ class Traces:
     @property
     def count(self) -> int:
         """Give how many there are: a search that finds more must look again."""
-        texts = len(self.event_ids) + len(self.tokens) + len(self.nonces) + len(self.shared_psids)
-        return len(self.order_ids) + texts
+        texts = (self.psids, self.event_ids, self.subjects, self.tokens, self.nonces, self.shared_psids)
+        return len(self.order_ids) + sum(len(kind) for kind in texts)
+
+    @property
+    def named(self) -> int:
+        """Give how many orders and shoppers there are."""
+        return len(self.order_ids) + len(self.psids)
 
     def add(self, other: "Traces") -> None:
         """Take over what others have found."""
+        self.psids |= other.psids
         self.order_ids |= other.order_ids
         self.event_ids |= other.event_ids
+        self.subjects |= other.subjects
         self.tokens |= other.tokens
         self.nonces |= other.nonces
         self.shared_psids |= other.shared_psids
@@ -40,7 +51,6 @@ class Person:
 
     named_orders: frozenset[int] = frozenset()
     """The orders by which the person is found."""
-    psids: set[str] = field(default_factory=set)
     customer_id: int | None = None
     """Shopify's number of the customer."""
     email: str | None = None
@@ -48,6 +58,7 @@ class Person:
     """Whether all that the PSIDs have ordered counts. Else only what is named: an attribute with a PSID may have been
     typed by anybody, so what else that Messenger account has could be somebody else's."""
     traces: Traces = field(default_factory=Traces)
+    """All that is known to be theirs."""
 
     def __post_init__(self) -> None:
         self.traces.order_ids |= self.named_orders
@@ -63,9 +74,9 @@ class Person:
         )
 
     @property
-    def own_psids(self) -> frozenset[str]:
+    def own_psids(self) -> AbstractSet[str]:
         """Give the PSIDs of which everything counts."""
-        return frozenset(self.psids if self.whole else self.psids - self.traces.shared_psids)
+        return self.traces.psids if self.whole else self.traces.psids - self.traces.shared_psids
 
     def has_order(self, order_id: int | str) -> bool:
         """Say whether an order is one of the person's."""

@@ -66,8 +66,8 @@ class PersonSearch:
     progress: Progress
     act: Act
     """Gets the keys that are theirs."""
-    learned_of_orders: Callable[[], Awaitable[None]] | None = None
-    """Called before anything is done about orders that the indexes did not lead to."""
+    learned: Callable[[], Awaitable[None]] | None = None
+    """Called when more is known of them, before anything is done about it."""
 
     async def run(self, pace: Pace) -> Unfinished | None:
         """Search; gives why it goes on later, None at its end."""
@@ -75,10 +75,12 @@ class PersonSearch:
         try:
             async with turn(self.parts) as own:
                 while not clean and progress.passes < _MOST_PASSES:
-                    if progress.waits_for is not None and await self.parts.in_hand.any_until(progress.waits_for):
-                        return Unfinished.IN_HAND
                     # Each time: the pass before may have found orders, and they have events.
                     await self.parts.finder.gather(self.person)
+                    if self.learned is not None:
+                        await self.learned()
+                    if progress.waits_for is not None and await self.parts.in_hand.any_until(progress.waits_for):
+                        return Unfinished.IN_HAND
                     await self._pass(pace, own)
                     if progress.cursor is not None:
                         return Unfinished.TIME_IS_UP
@@ -103,14 +105,14 @@ class PersonSearch:
     async def _deal_with(self, batch: Sequence[FoundKey]) -> bool:
         """Find and act; True when anything was learned or changed."""
         traces = self.person.traces
-        orders, known = len(traces.order_ids), traces.count
+        known = traces.count
         theirs = await self.parts.finder.sift(self.person, batch)
         if learned := traces.count > known:
             # Kept before anything is done about it: it leads to the rest even after a crash.
             self.progress.changed, self.progress.traces = True, traces
             await self._save()
-        if self.learned_of_orders is not None and len(traces.order_ids) > orders:
-            await self.learned_of_orders()
+            if self.learned is not None:
+                await self.learned()
         return await self.act(theirs) > 0 or learned
 
     async def _save(self) -> None:
