@@ -97,16 +97,8 @@ class PollerState:
                 pipeline.exists(self._keys.seen(order.event_id))
                 pipeline.exists(self._keys.order_events(order.order_id))
             answers = await pipeline.execute()
-        return [
-            Novelty.ERASED
-            if gone
-            else Novelty.SEEN
-            if seen
-            else Novelty.NEW_STATE
-            if order_known
-            else Novelty.NEW_ORDER
-            for gone, seen, order_known in zip(erased, answers[::2], answers[1::2], strict=True)
-        ]
+        known = zip(erased, answers[::2], answers[1::2], strict=True)
+        return [_novelty(erased=gone, seen=bool(seen), order_known=bool(events)) for gone, seen, events in known]
 
     async def progress(
         self, token: str | None, tally: Tally, *, window_from: datetime | None = None, completed: datetime | None = None
@@ -127,6 +119,14 @@ class PollerState:
         """Note why a poll failed, until one succeeds."""
         key, text = self._keys.poller(self.name), reason[:_LONGEST_REASON].encode("utf-8", "replace")
         await self._client.hset(key, mapping={"last_error": text, "last_error_ms": _ms(now)})
+
+
+def _novelty(*, erased: bool, seen: bool, order_known: bool) -> Novelty:
+    if erased:
+        return Novelty.ERASED
+    if seen:
+        return Novelty.SEEN
+    return Novelty.NEW_STATE if order_known else Novelty.NEW_ORDER
 
 
 def _text(value: bytes | str) -> str:
