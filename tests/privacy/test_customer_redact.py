@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from shopbot.model.event import Event, Source
+from shopbot.store.erased import Erased
 from shopbot.store.records import EventRecord
 from shopbot.testing.host import CONFIG, ShopUnderTest, shop_under_test
 from shopbot.testing.messenger import Fault
@@ -154,6 +155,37 @@ async def test_a_poll_that_was_faster_than_the_mark_leaves_nothing(tmp_path: Pat
 
         assert await eventually(lambda: _is_none_left(shop), "nothing of it is left")
         assert shop.messenger.sent_count == 0
+
+
+async def test_an_event_that_comes_back_only_now_takes_its_journal_with_it(tmp_path: Path) -> None:
+    """It was on its way back from a wait, where nobody could erase it."""
+    config = CONFIG.replace("first: 50ms", "first: 1s")
+    async with shop_under_test(tmp_path, config=config) as shop:
+        shop.messenger.inject(Fault.error(1200).to(JANE))
+        event_id = await shop.post("orders/paid", janes_order())
+        await eventually(lambda: shop.store.llen(shop.keys.journal(event_id)), "its first attempt ends")
+        await Erased(shop.store, shop.keys).mark([ORDER], [JANE], datetime.now(UTC))
+
+        async def is_gone() -> bool:
+            return not await shop.store.exists(shop.keys.event(event_id), shop.keys.journal(event_id))
+
+        assert await eventually(is_gone, "it is dealt with")
+        assert shop.messenger.sent_count == 0
+        assert shop.logs.entries[-1]["reason"] == "REDACTED"
+
+
+async def test_a_checkout_s_late_news_does_not_lead_to_its_shopper_again(tmp_path: Path) -> None:
+    async with checkout_shop(tmp_path) as shop:
+        checkout = await shop.opened()
+        await shop.seen(checkout)
+        await shop.order(checkout)
+        assert await shop.shop.store.exists(shop.shop.keys.events_of(SHOPPER))
+        await redact(shop.shop, checkout.order_body()["id"])
+
+        record = await shop.seen(checkout, "checkouts/update", completed_at="2026-11-23T10:00:00+01:00")
+
+        assert ending(record) == "PSID_NOT_TRUSTED"
+        assert await traces(shop.shop.store, [SHOPPER, checkout.cart.token, checkout.token]) == []
 
 
 async def test_the_same_delivery_again_is_still_known(tmp_path: Path) -> None:

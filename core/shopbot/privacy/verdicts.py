@@ -81,7 +81,7 @@ def by_value(person: Person, key: FoundKey, answer: Sequence[bytes | None]) -> b
             return True
         case "checkout_of" if parts["token"] in traces.tokens or value in traces.nonces:
             traces.tokens.add(parts["token"])
-            traces.nonces.add(value)
+            traces.nonces.update(filter(None, [value]))
             return True
         case "checkout" if value != str(ERASED_ORDER):
             theirs = parts["nonce"] in traces.nonces or (value != "" and person.has_order(value))

@@ -24,9 +24,9 @@ _FOUND_ANEW = frozenset({"resolve_psid", "clear_cart", "find_orders", "update_or
 """Steps that are run again although they are done, for what they find; a cart step knows its backends' results."""
 
 _CHANNEL_CLOSED = frozenset({Reason.CHANNEL_DOWN, Reason.CHANNEL_PAUSED})
-_FREE_OF_CHARGE = _CHANNEL_CLOSED | {
-    *(Reason.LIMIT_REACHED, Reason.WAITING_FOR_EARLIER, Reason.IN_DOUBT, Reason.PRIVACY_UNDER_WAY)
-}
+_FREE_OF_CHARGE = _CHANNEL_CLOSED.union(
+    (Reason.LIMIT_REACHED, Reason.WAITING_FOR_EARLIER, Reason.IN_DOUBT, Reason.PRIVACY_UNDER_WAY)
+)
 """Reasons to wait that are nobody's failure: they use up no attempt."""
 
 _STEPS_DECIDE = (Status.FAILED, Status.HELD, Status.DEFERRED, Status.DONE, Status.SKIPPED)
@@ -192,14 +192,17 @@ class Engine:
 
 
 def _forgetting(attempt: Attempt) -> Settlement:
-    """End an event of an erased person: in no index, and nothing at all is kept of one whose id names them."""
+    """End an event of an erased person: in no index.
+
+    Nothing at all is kept of one whose own id names them, or whose earlier attempts have left their lines.
+    """
     return Settlement(
         disposition=Disposition.FINISHED,
         status=Status.SKIPPED,
         reason=Reason.REDACTED,
         attempts=attempt.number,
         journal=attempt.entries,
-        forget=names_somebody(attempt.event),
+        forget=names_somebody(attempt.event) or bool(attempt.earlier),
     )
 
 

@@ -43,9 +43,9 @@ class NoteCheckout:
         if found is None:
             return [Outcome.skipped(Reason.PSID_NOT_FOUND, "neither a signed token nor a known cart token")]
         psid, nonce = found
-        attempt.shopper = psid
         if nonce is not None and (await self._checkouts.look(nonce)).order_id is not None:
             return [Outcome.skipped(Reason.ALREADY_CONFIRMED, "the link has served its order")]
+        attempt.shopper = psid
         await self._checkouts.seen(psid, checkout.tokens, None if checkout.completed else checkout.token, nonce)
         return [Outcome.done(mask(psid))]
 
