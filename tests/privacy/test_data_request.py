@@ -15,7 +15,7 @@ from shopbot.privacy.files import ExportFiles
 from shopbot.testing.host import CONFIG, ShopUnderTest, shop_under_test
 from shopbot.testing.messenger import Fault
 from shopbot.testing.orders import paid_order
-from support.compliance import EMAIL, ask, data_request
+from support.compliance import EMAIL, ask, customer_redact, data_request, shop_redact
 from support.conversation import ended, fulfillment, talking_shop, tell
 from support.whole_store import contents
 
@@ -175,6 +175,37 @@ async def test_exports_are_deleted_after_their_time(tmp_path: Path) -> None:
         await shop.host._retention.enforce()
 
     assert [file.name for file in (tmp_path / "data" / "exports").iterdir()] == ["acme.data-request-2.json"]
+
+
+async def test_exports_of_somebody_go_when_they_are_erased(tmp_path: Path) -> None:
+    async with shop_under_test(tmp_path) as shop:
+        await ordered(shop, ORDER, JANE)
+        await ordered(shop, JOHNS_ORDER, JOHN)
+        await ask(shop, "customers/data_request", data_request([ORDER], 1))
+        await ask(shop, "customers/data_request", data_request([JOHNS_ORDER], 2, customer=None))
+        await ask(shop, "customers/data_request", data_request([], 3, customer={"email": EMAIL.upper()}))
+        await ask(shop, "customers/redact", customer_redact([ORDER]))
+
+        exports = tmp_path / "data" / "exports"
+        assert [file.name for file in exports.iterdir()] == ["acme.data-request-2.json"]
+        await ask(shop, "shop/redact", shop_redact())
+        assert list(exports.iterdir()) == []
+
+
+async def test_an_export_that_cannot_be_deleted_keeps_the_erasure_from_being_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, *, missing_ok: bool = False) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    async with shop_under_test(tmp_path) as shop:
+        await ask(shop, "customers/data_request", data_request([ORDER]))
+        monkeypatch.setattr(Path, "unlink", refuse)
+        record = await ask(shop, "customers/redact", customer_redact([ORDER]))
+        monkeypatch.undo()
+
+    assert (record.status, record.reason) == ("failed", "PLUGIN_FAILED")
+    assert "an export cannot be deleted: Operation not permitted" in record.journal[-2].detail
 
 
 def test_drafts_and_strange_files_are_neither_listed_nor_deleted(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ async def test_plugins_are_told_whom_to_erase_before_the_traces_are_gone(tmp_pat
         await shop.keep(Shopper(1))
         await erase(shop, Shopper(1).person())
 
-    (told,) = shop.erased_by_plugins
+    (told,) = shop.erased_beside
     assert told is not None
     assert told.traces.psids == {Shopper(1).psid}
     assert {*Shopper(1).order_ids} < told.traces.order_ids

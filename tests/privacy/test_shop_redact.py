@@ -116,7 +116,7 @@ async def test_other_shops_in_the_same_store_keep_everything(kind: str, tmp_path
         running = {f"{acme.keys.prefix}{name}" for name in ("inbox", "consumer:one", "erased_shop")}
         assert after.keys() - theirs == {*ended, *running}
         assert {key: after[key] for key in ended} == ended
-        assert acme.erased_by_plugins == [None]
+        assert acme.erased_beside == [None]
 
 
 @on_every_store

@@ -121,7 +121,7 @@ class Shop:
     blocking: Redis
     domain: str = "acme.myshopify.com"
     prefix: str = ""
-    erased_by_plugins: list[Person | None] = field(default_factory=list)
+    erased_beside: list[Person | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         client, keys, shared = self.client, Keys(self.domain), SharedKeys(self.prefix)
@@ -154,10 +154,10 @@ class Shop:
         )
 
     def erasure(self) -> Erasure:
-        async def plugins(person: Person | None) -> None:
-            self.erased_by_plugins.append(person)
+        async def beside(person: Person | None) -> None:
+            self.erased_beside.append(person)
 
-        return Erasure(self.search(), plugins=plugins, log_rewrite=None)
+        return Erasure(self.search(), beside=beside, log_rewrite=None)
 
     def export(self) -> Export:
         return Export(self.search(), self.inventory, self.conversations)

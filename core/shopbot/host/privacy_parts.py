@@ -1,5 +1,6 @@
 """What it takes to show and to erase what one shop keeps about persons, from its configuration."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -7,6 +8,7 @@ from redis.asyncio import Redis
 
 from shopbot.config.settings import Settings
 from shopbot.hooks import Hooks
+from shopbot.model.failures import Retry
 from shopbot.model.shared_keys import SharedKeys
 from shopbot.plugin import PersonToErase
 from shopbot.privacy.erasure import Erasure
@@ -55,8 +57,8 @@ class PrivacyParts:
         )
         self.export = Export(self.search, inventory, conversations)
         self.log_rewrite = LogRewrite(client, keys) if settings.store.embedded else None
-        self.erasure = Erasure(self.search, plugins=self._tell_plugins, log_rewrite=self.log_rewrite)
         self.files = ExportFiles(settings.data_dir, settings.shop.domain, ttl=settings.ttl.export)
+        self.erasure = Erasure(self.search, beside=self._erase_beside, log_rewrite=self.log_rewrite)
 
     def compliance(self, pollers: Sequence[PollerState]) -> Compliance:
         """Give the steps of the rules that are always there."""
@@ -81,8 +83,15 @@ class PrivacyParts:
             return None
         return since
 
-    async def _tell_plugins(self, person: Person | None) -> None:
+    async def _erase_beside(self, person: Person | None) -> None:
+        """Erase what does not stand in the store: exports that were made, and what plugins keep."""
         about = PersonToErase(everyone=True) if person is None else _known(person)
+        ids = None if about.everyone else about.psids.union(map(str, about.order_ids))
+        try:
+            await asyncio.to_thread(self.files.delete_about, ids, about.email)
+        except OSError as error:
+            # Not to be taken for a store that is away, which is waited for in silence.
+            raise Retry(f"{self.files.directory}: an export cannot be deleted: {error.strerror or error}") from error
         for plugin in self._hooks.erasers:
             await plugin(about)
 

@@ -4,7 +4,7 @@ In this order, so that it may stop anywhere and go on:
 - the orders and shoppers are marked, under pseudonyms: attempts that begin from now on keep nothing of them;
 - attempts that began before come to their end;
 - passes through all keys erase what is theirs, until one finds nothing;
-- plugins erase what they keep;
+- exports are deleted, and plugins erase what they keep;
 - the indexes by which the search began are erased last.
 """
 
@@ -25,20 +25,21 @@ _RUNNING = frozenset(
 )
 """Kinds that the host runs on. Events that wait are erased one by one, which empties the sets that they wait in."""
 
-Plugins = Callable[[Person | None], Awaitable[None]]
-"""Lets plugins erase what they keep about a person, or None: everybody; raises what makes the erasure go on later."""
+Beside = Callable[[Person | None], Awaitable[None]]
+"""Erases what is kept beside the store about a person, or None: everybody; raises what makes it go on later."""
 
 
 class Erasure:
     """Erases persons of one shop, or all of it."""
 
-    def __init__(self, parts: SearchParts, *, plugins: Plugins, log_rewrite: LogRewrite | None) -> None:
+    def __init__(self, parts: SearchParts, *, beside: Beside, log_rewrite: LogRewrite | None) -> None:
         """Bring together what it takes.
 
+        beside: called when the store is clean.
         log_rewrite: takes what was erased off the disk as well; None where the store is not the host's own.
         """
         self._parts = parts
-        self._plugins = plugins
+        self._beside = beside
         self._log_rewrite = log_rewrite
         self._eraser = Eraser(parts.client, parts.keys)
 
@@ -66,7 +67,7 @@ class Erasure:
         unfinished = await search.run(pace)
         if unfinished is not None:
             return unfinished
-        await self._plugins(person)
+        await self._beside(person)
         # From now on this alone knows who it was, should it be cut off.
         progress.traces = person.traces
         await parts.records.save(task_id, progress)
@@ -97,7 +98,7 @@ class Erasure:
             return Unfinished.ANOTHER_RUNS
         if progress.cursor is not None:
             return Unfinished.TIME_IS_UP
-        await self._plugins(None)
+        await self._beside(None)
         await self._end(task_id)
         return _records(progress)
 

@@ -5,10 +5,13 @@ import os
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+_NUMBER = re.compile(r"[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,17 @@ class ExportFiles:
                 made_at = datetime.fromtimestamp(about.st_mtime, UTC)
                 found.append(ExportFile(path, made_at, made_at + self._ttl, about.st_size))
         return sorted(found, key=lambda export: (export.made_at, export.path))
+
+    def delete_about(self, ids: AbstractSet[str] | None, email: str | None = None) -> Sequence[Path]:
+        """Delete the exports that mention any of some ids, or an address, and give which; None: all of them."""
+        gone: list[Path] = []
+        for export in self.list():
+            text = export.path.read_text(encoding="utf-8")
+            mentioned = ids is None or not ids.isdisjoint(_NUMBER.findall(text))
+            if mentioned or (email is not None and email.lower() in text.lower()):
+                export.path.unlink(missing_ok=True)
+                gone.append(export.path)
+        return gone
 
     def delete_old(self, now: datetime) -> Sequence[Path]:
         """Delete the exports whose time is over, and give which; another process may have been faster."""
