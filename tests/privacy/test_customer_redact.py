@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from shopbot.model.event import Event, Source
 from shopbot.store.erased import Erased
@@ -99,33 +96,26 @@ async def test_what_was_erased_leaves_the_disk_as_well(tmp_path: Path) -> None:
         await eventually(lambda: _is_none(map(on_disk, secrets)), "nothing of her is in the store's files")
 
 
-@pytest.mark.parametrize(
-    ("topic", "body"),
-    [
-        ("orders/paid", order_bytes(janes_order())),
-        ("orders/updated", order_bytes(janes_order())),
-        ("fulfillments/create", json.dumps(fulfillment(ORDER)).encode()),
-        ("refunds/create", json.dumps(refund(ORDER)).encode()),
-    ],
-)
-async def test_late_news_of_an_erased_order_sends_nothing_and_keeps_nothing(
-    topic: str, body: bytes, tmp_path: Path
-) -> None:
+async def test_late_news_of_an_erased_order_sends_nothing_and_keeps_nothing(tmp_path: Path) -> None:
     async with shop_under_test(tmp_path) as shop:
         await shop.finished(await shop.post("orders/paid", janes_order(), webhook_id="first"))
         await redact(shop)
         before = (await contents(shop.store)).keys()
+        late = {
+            "orders/paid": janes_order(),
+            "orders/updated": janes_order(),
+            "fulfillments/create": fulfillment(ORDER),
+            "refunds/create": refund(ORDER),
+        }
+        for number, (topic, body) in enumerate(late.items()):
+            record = await shop.finished(await shop.post(topic, body, webhook_id=f"late-{number}"))
+            assert (record.status, record.reason) == ("skipped", "REDACTED"), topic
 
-        record = await shop.finished(await shop.post(topic, body, webhook_id="late"))
-
-        assert (record.status, record.reason) == ("skipped", "REDACTED")
         assert shop.messenger.sent_count == 1
         assert await traces(shop.store, SECRETS) == []
         new = (await contents(shop.store)).keys() - before
         assert {key.removeprefix(shop.keys.prefix) for key in new} == {
-            "event:webhook:late",
-            "journal:webhook:late",
-            "webhook_id:webhook:late",
+            f"{kind}:webhook:late-{number}" for kind in ("event", "journal", "webhook_id") for number in range(4)
         }
 
 
@@ -287,31 +277,31 @@ async def test_a_copied_checkout_link_of_an_erased_shopper_serves_nobody(tmp_pat
         assert shop.recipients == [SHOPPER]
 
 
-@pytest.mark.parametrize(
-    ("topic", "body"),
-    [
-        ("customers/redact", data_request([ORDER])),
-        ("customers/redact", shop_redact()),
-        ("customers/redact", order_bytes(janes_order())),
-        ("customers/redact", customer_redact([ORDER], shop_domain="other.myshopify.com")),
-        ("customers/redact", b"{"),
-        ("shop/redact", customer_redact([ORDER])),
-        ("shop/redact", data_request([ORDER])),
-        ("shop/redact", order_bytes(janes_order())),
-        ("shop/redact", shop_redact(shop_domain="other.myshopify.com")),
-    ],
-)
-async def test_a_signed_body_under_another_topic_erases_nothing(topic: str, body: bytes, tmp_path: Path) -> None:
+FORGED = [
+    ("customers/redact", data_request([ORDER])),
+    ("customers/redact", shop_redact()),
+    ("customers/redact", order_bytes(janes_order())),
+    ("customers/redact", customer_redact([ORDER], shop_domain="other.myshopify.com")),
+    ("customers/redact", b"{"),
+    ("shop/redact", customer_redact([ORDER])),
+    ("shop/redact", data_request([ORDER])),
+    ("shop/redact", order_bytes(janes_order())),
+    ("shop/redact", shop_redact(shop_domain="other.myshopify.com")),
+]
+
+
+async def test_a_signed_body_under_another_topic_erases_nothing(tmp_path: Path) -> None:
     """The topic is a header, which is not signed: whoever has caught a body can send it as anything."""
     async with shop_under_test(tmp_path) as shop:
         await shop.finished(await shop.post("orders/paid", janes_order()))
         before = await traces(shop.store, [JANE])
 
-        record = await ask(shop, topic, body)
+        for topic, body in FORGED:
+            record = await ask(shop, topic, body)
+            assert (record.status, record.reason) == ("failed", "WEBHOOK_PROCESSING_ERROR"), body
+            assert EMAIL not in str(record)
 
-        assert (record.status, record.reason) == ("failed", "WEBHOOK_PROCESSING_ERROR")
         assert {*before} <= {*await traces(shop.store, [JANE])}
-        assert EMAIL not in str(record)
 
 
 async def test_a_merchant_s_own_rule_for_the_topic_runs_beside_the_one_that_is_always_there(tmp_path: Path) -> None:

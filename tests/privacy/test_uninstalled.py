@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
 from shopbot.store.pollers import Tally
 from shopbot.testing.host import CONFIG, ShopUnderTest, shop_under_test
 from shopbot.testing.orders import paid_order
@@ -73,12 +71,12 @@ async def test_so_does_a_poll(tmp_path: Path) -> None:
         assert await warnings(shop) == []
 
 
-@pytest.mark.parametrize("body", [b"{}", b"[]", b"{", uninstalled(myshopify_domain="other.myshopify.com")])
-async def test_a_body_that_is_no_shop_warns_of_nothing(body: bytes, tmp_path: Path) -> None:
+async def test_a_body_that_is_no_shop_warns_of_nothing(tmp_path: Path) -> None:
     async with shop_under_test(tmp_path) as shop:
-        record = await ask(shop, "app/uninstalled", body)
+        for body in (b"{}", b"[]", b"{", uninstalled(myshopify_domain="other.myshopify.com")):
+            record = await ask(shop, "app/uninstalled", body)
+            assert (record.status, record.reason) == ("failed", "WEBHOOK_PROCESSING_ERROR")
 
-        assert (record.status, record.reason) == ("failed", "WEBHOOK_PROCESSING_ERROR")
         assert await warnings(shop) == []
 
 
