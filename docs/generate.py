@@ -20,6 +20,7 @@ from shopbot.discovery import KINDS, Found, PluginType, discover, implements
 from shopbot.hook_call import CONTRACTS
 from shopbot.hookspecs import HookSpecs
 from shopbot.model.reason import Reason
+from shopbot.privacy.inventory import KINDS as KEY_KINDS
 from shopbot.scaffold.manual import fenced
 from shopbot.testing.samples import SAMPLES
 from shopbot.trials.overrides import LineGiven
@@ -50,6 +51,7 @@ def documents() -> Mapping[Path, str]:
         "testing.md": _trials,
         "command-line.md": _verbs,
         "reliability.md": _reasons,
+        "privacy.md": _inventory,
     }
     return {DOCS / name: _fill((DOCS / name).read_text(encoding="utf-8"), part()) for name, part in parts.items()}
 
@@ -257,6 +259,23 @@ def _reasons() -> str:
     meanings = re.findall(r'(?m)^    ([A-Z_]+) = "\1"\n    """((?:.|\n)*?)"""', inspect.getsource(Reason))
     rows = [f"| `{code}` | {' '.join(meaning.split())} |" for code, meaning in meanings]
     return "\n".join(["| code | meaning |", "|---|---|", *rows])
+
+
+# --- privacy.md ------------------------------------------------------------------------------------------------------
+
+
+def _inventory() -> str:
+    about = {True: "Keys that hold something about a person", False: "All others"}
+    return "\n\n".join(f"### {title}\n\n{_kinds(personal)}" for personal, title in about.items())
+
+
+def _kinds(personal: bool) -> str:  # noqa: FBT001 - read by the one function above
+    rows = [
+        f"| `{kind.form}`{' (shared)' * kind.shared} | {kind.holds} | {kind.why} | {kind.kept} |"
+        for kind in KEY_KINDS
+        if kind.personal is personal
+    ]
+    return "\n".join(["| key | what it holds | why | how long |", "|---|---|---|---|", *rows])
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ KINDS: Mapping[str, str] = {
     "run_step": "step",
     "template_filters": "filters",
     "event_finished": "observer",
+    "erase_person": "eraser",
 }
 """What a plugin is called by the hook that it answers. `start` and `stop` make no kind."""
 

@@ -96,6 +96,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "template_filters": Contract(None, 0.0, (Mapping,), ()),
     "event_finished": Contract(None, 5.0, (type(None),), ()),
     "diagnose": Contract(None, 20.0, (Finding,), ()),
+    "erase_person": Contract(None, 30.0, (type(None),), (Retry,)),
     "start": Contract(None, 30.0, (type(None),), ()),
     "stop": Contract(None, 10.0, (type(None),), ()),
 }

@@ -27,6 +27,7 @@ from shopbot.plugin import (
     Origin,
     OutboundMessage,
     Outcome,
+    PersonToErase,
     PolledOrder,
     Receipt,
     Rejected,
@@ -63,6 +64,7 @@ class Hooks:
         self.checkouts: Sequence[Hook[[CheckoutRequest], Checkout | None]] = self._hooks("create_checkout")
         self.observers: Sequence[Hook[[Event, Run], None]] = self._hooks("event_finished")
         self.examined: Sequence[StreamHook[[Examination], Finding]] = self._hooks("diagnose")
+        self.erasers: Sequence[Hook[[PersonToErase], None]] = self._hooks("erase_person")
         steps: Sequence[Hook[[Event, Run], Outcome]] = self._hooks("run_step")
         self.steps: Mapping[str, Hook[[Event, Run], Outcome]] = {s.instance.name: s for s in steps}
         self._starts: Sequence[Hook[[Context], None]] = self._hooks("start")

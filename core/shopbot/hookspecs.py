@@ -24,6 +24,7 @@ from shopbot.plugin import (
     Order,
     OutboundMessage,
     Outcome,
+    PersonToErase,
     PolledOrder,
     Receipt,
     Resolution,
@@ -214,6 +215,20 @@ class HookSpecs:
         An `async def` with `yield`: yield a `Finding` each, without secrets and whole PSIDs. An exception, and the time
         limit, are a problem of their own, and what was found before them stays. Time limit, from one finding to the
         next: 20 seconds.
+        """
+
+    @hookspec
+    async def erase_person(self, person: PersonToErase) -> None:
+        """Erase what the plugin itself keeps about *person*, in files or in keys of its own.
+
+        Asked of every plugin that has it, when Shopify demands it (`customers/redact`, `shop/redact`) or an operator
+        does (`shopbot privacy erase`), after the host has erased what it keeps. Must be safe to repeat: after a crash,
+        or where another plugin fails, it is asked again.
+
+        person: all ids by which the host knows them; keep none of it, log none of it. With `everyone`, all persons.
+
+        The answer is ignored. Raise `Retry` for a fault that may pass: the erasure is not done until every plugin has
+        done its part. Time limit: 30 seconds.
         """
 
     @hookspec

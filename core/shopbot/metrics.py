@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, values
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from shopbot.model.compliance import PRIVACY_TOPICS
 from shopbot.model.event import Arrival, Source
 from shopbot.model.outcome import Status
 from shopbot.model.reason import Reason
@@ -82,7 +83,14 @@ REJECTED = Family(
     "Requests that were turned away, by route (`other`: no route of shopbot's) and HTTP status: 401 and 403 are"
     " signatures, shops or keys that do not fit, 413 a body over the limit, 408 one that did not arrive in time.",
 )
-_COUNTED = (EVENTS, OUTCOMES, SEND, RECEIPT_TO_SEND, REQUEST, REJECTED)
+PRIVACY = Family(
+    "shopbot_privacy_requests_total",
+    "counter",
+    ("shop", "topic", "status"),
+    "Requests of Shopify's privacy law (`customers/data_request`, `customers/redact`, `shop/redact`) and"
+    " `app/uninstalled` by topic and how they ended: `done`, or `failed` as a dead letter that a person must see to.",
+)
+_COUNTED = (EVENTS, OUTCOMES, SEND, RECEIPT_TO_SEND, REQUEST, REJECTED, PRIVACY)
 
 INBOX = Family("shopbot_inbox_events", "gauge", ("shop",), "Events in the inbox: waiting for a worker or in its hands.")
 OLDEST = Family(
@@ -95,6 +103,9 @@ RETRIES = Family("shopbot_retries", "gauge", ("shop",), "Events that wait for th
 HELD = Family("shopbot_held", "gauge", ("shop",), "Events whose message is in doubt and waits for its echo.")
 PARKED = Family("shopbot_parked", "gauge", ("shop",), "Events that wait for a channel that is closed.")
 DEAD_LETTERS = Family("shopbot_dead_letters", "gauge", ("shop",), "Events that were given up and wait for a person.")
+APP_UNINSTALLED = Family(
+    "shopbot_app_uninstalled", "gauge", ("shop",), "1 while the app is known to be uninstalled from the shop, else 0."
+)
 CHANNEL = Family(
     "shopbot_channel_state",
     "gauge",
@@ -130,7 +141,7 @@ STORE_WARNINGS = Family(
 )
 INFO = Family("shopbot_info", "gauge", ("version",), "Always 1; the label has the version.")
 STORED = (
-    *(INBOX, OLDEST, RETRIES, HELD, PARKED, DEAD_LETTERS, CHANNEL),
+    *(INBOX, OLDEST, RETRIES, HELD, PARKED, DEAD_LETTERS, APP_UNINSTALLED, CHANNEL),
     *(POLLER_GAP, POLLER_FAILING, POLLED, FIRST_SEEN, STORE_UP, STORE_WARNINGS, INFO),
 )
 """Metrics that are not counted by a process but read anew for each scrape."""
@@ -155,6 +166,7 @@ class Metrics:
         self.receipt_to_send = self._histogram(RECEIPT_TO_SEND)
         self._requests = self._histogram(REQUEST)
         self._rejected = self._counter(REJECTED)
+        self.privacy_requests = self._counter(PRIVACY)
 
     def answers(self, route: str, status: int) -> Histogram:
         """Give what times a route's answers with one status, to be kept at hand: this is asked for every webhook."""
@@ -193,6 +205,10 @@ class ShopMetrics:
         self._events: dict[tuple[str, Source, bool], Counter] = {}
         self._outcomes: dict[tuple[Status, Reason | None], Counter] = {}
         self._sends: dict[tuple[str, str], Histogram] = {}
+        for topic in sorted(PRIVACY_TOPICS):
+            for status in (Status.DONE, Status.FAILED):
+                # There from the start: Prometheus sees an increase only of what it has seen before.
+                metrics.privacy_requests.labels(shop, topic, status.value)
 
     def arrived(self, arrivals: Sequence[Arrival], news: Sequence[bool]) -> None:
         """Count a batch of arrivals: which, and whether each is new."""
@@ -216,6 +232,10 @@ class ShopMetrics:
             labels = (self._shop, status.value, reason.value if reason else "none")
             counter = self._outcomes[status, reason] = self._metrics.outcomes.labels(*labels)
         counter.inc()
+
+    def privacy_request(self, topic: str, status: Status) -> None:
+        """Count a request of Shopify's privacy law that has ended."""
+        self._metrics.privacy_requests.labels(self._shop, topic, status.value).inc()
 
     def called(self, sender: str, result: str, seconds: float) -> None:
         """Take note of one call of a sender; the values of `result` are those that `SEND` names."""

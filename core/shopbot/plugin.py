@@ -34,6 +34,7 @@ from shopbot.model.message import Delivery, MessagePreview, OutboundMessage, Qui
 from shopbot.model.money import Money
 from shopbot.model.order import Attribute, Customer, LineItem, Order, UnreadableOrderError
 from shopbot.model.outcome import JournalEntry, Outcome, Status
+from shopbot.model.person_to_erase import PersonToErase
 from shopbot.model.polled import PolledOrder
 from shopbot.model.printable import printable
 from shopbot.model.psid import Resolution, Trust, is_psid, mask
@@ -72,6 +73,7 @@ __all__ = [
     "OutOfStock",
     "OutboundMessage",
     "Outcome",
+    "PersonToErase",
     "PluginConfig",
     "PolledOrder",
     "PositiveDuration",

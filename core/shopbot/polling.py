@@ -107,7 +107,8 @@ class Poll:
     async def _take_in(self, batch: Sequence[PolledOrder], window: "_Window", *, completed: bool = False) -> Tally:
         """Put orders into the inbox, and only then move the window past them."""
         novelty = await self._state.novelty(batch) if batch else ()
-        fresh = [(order, known) for order, known in zip(batch, novelty, strict=True) if known is not Novelty.SEEN]
+        left = (Novelty.SEEN, Novelty.ERASED)
+        fresh = [(order, known) for order, known in zip(batch, novelty, strict=True) if known not in left]
         now = self._clock()
         added = await asyncio.gather(*(self._inbox.add(arrival_of_poll(order, now)) for order, _ in fresh))
         news = [known for (_, known), new in zip(fresh, added, strict=True) if new]

@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 
 from shopbot.hooks import Hooks, PluginFailedError
 from shopbot.metrics import Metrics, ShopMetrics
+from shopbot.model.compliance import PRIVACY_TOPICS
 from shopbot.model.outcome import Outcome, Status
 from shopbot.model.reason import Reason
 from shopbot.rules.attempt import Attempt
@@ -186,6 +187,9 @@ class Worker:
 
     def _measure(self, attempt: Attempt, settlement: Settlement) -> None:
         self._metrics.settled(settlement.status, settlement.reason)
+        ended = settlement.disposition in (Disposition.FINISHED, Disposition.DEAD)
+        if ended and attempt.event.topic in PRIVACY_TOPICS:
+            self._metrics.privacy_request(attempt.event.topic, settlement.status)
         for entry in attempt.entries:
             if entry.status is Status.DONE and entry.step.endswith(":send_message"):
                 seconds = (entry.at - attempt.event.received_at).total_seconds()

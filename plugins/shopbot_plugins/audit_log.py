@@ -10,7 +10,8 @@ earlier one is replaced) and a new one is begun, so the two take up twice that m
 status, the order, the masked PSID and what each step ended with, but nothing of the messages' texts. Several worker
 processes may share the file.
 
-A crash right after an event may lose its line: the store's journal is the record.
+A crash right after an event may lose its line: the store's journal is the record. When a person's data are erased, the
+lines about their orders and events go from both files.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from shopbot.plugin import Context, Event, Field, PluginConfig, Run, hookimpl, mask
+from shopbot.plugin import Context, Event, Field, PersonToErase, PluginConfig, Run, hookimpl, mask
 
 
 class Config(PluginConfig):
@@ -59,6 +60,24 @@ class Plugin:
         async with self._lock:
             await asyncio.to_thread(self._append, line)
 
+    @hookimpl
+    async def erase_person(self, person: PersonToErase) -> None:
+        """Take the person's lines out of both files."""
+        async with self._lock:
+            await asyncio.to_thread(self._erase, person)
+
+    def _erase(self, person: PersonToErase) -> None:
+        with _open(self._beside(".lock")) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for path in (self._path, self._beside(".1")):
+                if not path.exists():
+                    continue
+                draft = self._beside(".draft")
+                draft.unlink(missing_ok=True)  # of a process that died here
+                with path.open("rb") as log, _open(draft) as kept:
+                    kept.writelines(line for line in log if not _is_about(line, person))
+                draft.replace(path)
+
     def _append(self, line: bytes) -> None:
         # The lock between processes is on a file of its own, because the log changes its name.
         with _open(self._beside(".lock")) as lock:
@@ -79,6 +98,15 @@ class Plugin:
 def _open(path: Path) -> BinaryIO:
     """Open a file to append to, for this user alone: it holds who bought when."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
+
+
+def _is_about(line: bytes, person: PersonToErase) -> bool:
+    try:
+        entry = json.loads(line)
+    except ValueError:  # a line that a crash has cut off, and perhaps another one behind it
+        ids = (*map(str, person.order_ids), *person.event_ids)
+        return person.everyone or any(known.encode() in line for known in ids)
+    return person.everyone or entry["order_id"] in person.order_ids or entry["event"] in person.event_ids
 
 
 def _entry(event: Event, run: Run) -> dict[str, Any]:

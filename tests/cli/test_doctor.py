@@ -47,7 +47,7 @@ async def test_a_healthy_shop_ends_with_0_and_an_ill_one_with_1(tmp_path: Path) 
             ill = await doctor(patient, "--url", url)
             told_ill = json.loads((await doctor(patient, "--url", url, "--json")).output)
 
-    assert (well.exit_code, well.errors) == (0, "")
+    assert (well.exit_code, well.errors) == (0, ""), well.output
     assert "✗" not in well.output
     assert (told["healthy"], told["counts"]["problem"]) == (True, 0)
     assert {finding["area"] for finding in told["findings"]} >= {"store", "clock", "work", "senders[0]:messenger"}

@@ -41,6 +41,9 @@ def test_the_smallest_file_has_every_default() -> None:
         "webhook_id": timedelta(hours=48),
         "journal": timedelta(days=30),
         "cart": timedelta(days=30),
+        "conversation": timedelta(days=400),
+        "dead_letter": None,
+        "export": timedelta(days=30),
     }
     assert smallest.retry.model_dump() == {
         "attempts": 8,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from shopbot.plugin import Run, Status
+from shopbot.plugin import Order, PersonToErase, Run, Status
 from shopbot.testing.contracts import PSID, ObserverContract, Running, a_finished_run
 from shopbot.testing.fixtures import HostFixture, OrdersFixture
 from shopbot_plugins import audit_log
@@ -92,6 +92,40 @@ class TestAuditLog(ObserverContract):
             await self.observe(running, a_finished_run())
             for path in running.data_dir.iterdir():
                 assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+    async def test_an_erased_person_s_lines_are_gone_from_both_files_and_all_others_stay(self) -> None:
+        async with self.running(max_bytes=5_000) as running:
+            theirs, others = a_finished_run(), a_finished_run(order=Order(id=7, name="#7"))
+            nobody_s = Run(attempt=1, status=Status.SKIPPED)
+            for number in range(8):
+                await self.observe(running, theirs, event_id=f"webhook:theirs{number}")
+                await self.observe(running, others, event_id=f"webhook:other{number}")
+            await self.observe(running, nobody_s, event_id="messenger:message:mid.theirs")
+            await self.observe(running, nobody_s, event_id="messenger:message:mid.other")
+            files = [running.data_dir / name for name in ("audit.jsonl.1", "audit.jsonl")]
+            before = [line["event"] for file in files for line in lines(file)]
+            with files[0].open("ab") as cut_off:
+                cut_off.write(b'{"event":"webhook:x","order_id":830517264905318211,"ord')
+            person = PersonToErase(
+                order_ids=frozenset({830517264905318211}), event_ids=frozenset({"messenger:message:mid.theirs"})
+            )
+            for _ in range(2):
+                for eraser in running.hooks.erasers:
+                    await eraser(person)
+            after = [line["event"] for file in files for line in lines(file)]
+
+            assert after == [event for event in before if "theirs" not in event]
+            assert len(after) < len(before)
+            for path in running.data_dir.iterdir():
+                assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+    async def test_nothing_is_left_of_a_shop_that_is_erased(self) -> None:
+        async with self.running() as running:
+            await self.observe(running, a_finished_run())
+            for eraser in running.hooks.erasers:
+                await eraser(PersonToErase(everyone=True))
+
+            assert self.observed(running) == ""
 
     async def test_the_file_is_named_as_configured(self) -> None:
         async with self.running(file="orders.log") as running:

@@ -22,6 +22,7 @@ from shopbot.plugin import (
     Origin,
     OutboundMessage,
     Outcome,
+    PersonToErase,
     PolledOrder,
     Receipt,
     Refused,
@@ -286,6 +287,20 @@ async def test_hook_diagnose() -> None:
             ("ok", "looked on 2026-11-26"),
             ("warning", "the token ends"),
         ]
+
+
+async def test_hook_erase_person() -> None:
+    erased: list[frozenset[int]] = []
+
+    class Register:
+        @hookimpl
+        async def erase_person(self, person: PersonToErase) -> None:
+            erased.append(person.order_ids)
+
+    for plugin in entries("plugins", Register()).erasers:
+        await plugin(PersonToErase(order_ids=frozenset({1001})))
+
+    assert erased == [{1001}]
 
 
 async def test_hook_start() -> None:

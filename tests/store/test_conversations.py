@@ -73,8 +73,20 @@ async def test_a_stop_stays_and_a_start_is_forgotten(kind: str, tmp_path: Path) 
         await conversations.opt_out(PSID, NOW)
         await conversations.opt_in("42", NOW)
 
-        assert await store.client.pttl(KEYS.opted_out(PSID)) == -1
-        assert await store.client.pttl(KEYS.opted_out("42")) > 0
+        lives = [await store.client.pttl(key) async for key in store.client.scan_iter(KEYS.opted_out("*"))]
+        assert sorted(life > 0 for life in lives) == [False, True]
+        assert min(lives) == -1
+
+
+@on_every_store
+async def test_whether_a_shopper_wants_messages_is_kept_without_naming_them(kind: str, tmp_path: Path) -> None:
+    """It stays when everything else about them is erased."""
+    async with running_store(kind, tmp_path) as store:
+        await Conversations(store.client, KEYS).opt_out(PSID, NOW)
+
+        assert not [key async for key in store.client.scan_iter(f"*{PSID}*")]
+        assert (await Conversations(store.another(), KEYS).standing(PSID)).opted_out
+        assert not (await Conversations(store.another(), KEYS).standing(PSID + "0")).opted_out
 
 
 @on_real_stores

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -394,3 +395,48 @@ async def test_a_journal_line_of_another_release_does_not_stop_the_worker(kind: 
         record = await Records(store.client, KEYS).event("webhook:1")
         assert record is not None
         assert record.journal == (a_line(),)
+
+
+@on_every_store
+async def test_an_event_is_found_under_its_order_and_under_its_shopper(kind: str, tmp_path: Path) -> None:
+    async with running_store(kind, tmp_path) as store:
+        await fill(store, an_event(1), an_event(2))
+        queue = await a_queue(store)
+        ordered, written = await queue.read(2, wait_seconds=SOON)
+        await queue.settle(ordered, replace(a_settlement(order_id=42), psid="73"), NOW)
+        await queue.settle(written, replace(a_settlement(), psid="73"), NOW)
+
+        assert await store.client.zrange(KEYS.events_of("73"), 0, -1) == [b"webhook:1", b"webhook:2"]
+        assert await store.client.zrange(KEYS.order_events(42), 0, -1) == [b"webhook:1"]
+        assert await store.client.pttl(KEYS.events_of("73")) > 0
+
+
+@on_every_store
+async def test_the_index_of_a_shopper_who_keeps_writing_does_not_grow_for_ever(kind: str, tmp_path: Path) -> None:
+    """What has ended its time leaves it, up to two for each that comes; what is still there stays."""
+    async with running_store(kind, tmp_path) as store:
+        await fill(store, *(an_event(n) for n in range(20)))
+        queue = await a_queue(store)
+        deliveries = await queue.read(20, wait_seconds=SOON)
+        for delivery in deliveries[:10]:
+            await queue.settle(delivery, replace(a_settlement(), psid="73"), NOW)
+        await store.client.delete(*(KEYS.event(f"webhook:{n}") for n in range(9)))
+        for delivery in deliveries[10:]:
+            await queue.settle(delivery, replace(a_settlement(), psid="73"), NOW)
+
+        kept = await store.client.zrange(KEYS.events_of("73"), 0, -1)
+        assert kept == [f"webhook:{n}".encode() for n in range(9, 20)]
+
+
+@on_every_store
+async def test_an_event_that_is_to_be_forgotten_leaves_nothing_at_all(kind: str, tmp_path: Path) -> None:
+    async with running_store(kind, tmp_path) as store:
+        await fill(store, an_event())
+        queue = await a_queue(store)
+        settlement = replace(a_settlement(journal=[a_line()]), forget=True)
+        await queue.settle(await one(queue), settlement, NOW)
+        await asyncio.sleep(SOON)
+
+        keys = {KEYS.event("webhook:1"), KEYS.journal("webhook:1"), KEYS.seen("webhook:1")}
+        assert await store.client.exists(*keys) == 0
+        assert await store.client.xlen(KEYS.inbox) == 0

@@ -20,6 +20,9 @@ TTL_SECONDS = {
     "webhook_id": 172_807,
     "journal": 2_592_017,
     "cart": 604_811,
+    "conversation": 34_560_019,
+    "dead_letter": 7_776_023,
+    "export": 2_592_029,
 }
 CONFIG_WITH_TTLS = CONFIG + "ttl: {" + ", ".join(f"{name}: {ttl}s" for name, ttl in TTL_SECONDS.items()) + "}\n"
 

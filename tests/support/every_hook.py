@@ -59,6 +59,7 @@ from shopbot.plugin import (
     OutboundMessage,
     Outcome,
     OutOfStock,
+    PersonToErase,
     PluginConfig,
     PolledOrder,
     PositiveDuration,
@@ -235,6 +236,11 @@ class Plugin:
         attributes = "&".join(f"{quote(name, safe='')}={quote(value)}" for name, value in request.attributes.items())
         token = secrets.token_urlsafe(24)
         return Checkout(url=f"https://{self._shop.domain}/pay?{attributes}", checkout_token=token)
+
+    @hookimpl
+    async def erase_person(self, person: PersonToErase) -> None:
+        """Forget what was sent to them."""
+        self.sent = [message for message in self.sent if message.psid not in person.psids and not person.everyone]
 
     @hookimpl
     async def run_step(self, event: Event, run: Run) -> Outcome:

@@ -13,6 +13,7 @@ from shopbot.cli import (
     plugins,
     poll,
     preview,
+    privacy,
     run,
     schema,
     templates,
@@ -56,6 +57,7 @@ def build() -> typer.Typer:
     app.command("explain")(explain.explain)
     app.command("doctor")(doctor.doctor)
     app.add_typer(dead.build(), name="dead")
+    app.add_typer(privacy.build(), name="privacy")
     app.add_typer(templates.build(), name="templates")
     return app
 

@@ -64,6 +64,15 @@ class TtlSettings(Section):
         timedelta(days=30), description="How long it can be looked up what happened to an order."
     )
     cart: PositiveDuration = Field(timedelta(days=30), description="How long a cart is kept after its last change.")
+    conversation: PositiveDuration = Field(
+        timedelta(days=400), description="How long it is known when a shopper last wrote or tapped in Messenger."
+    )
+    dead_letter: PositiveDuration | None = Field(
+        None, description="How long a dead letter waits for a person, then it is purged. Without one: for ever."
+    )
+    export: PositiveDuration = Field(
+        timedelta(days=30), description="How long the file with a customer's data waits to be collected."
+    )
 
 
 class RetrySettings(Section):

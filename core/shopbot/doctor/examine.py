@@ -115,7 +115,9 @@ class _Shop:
         ]
 
     def _examination(self, *, sends_templates: bool) -> Examination:
-        wanted = KNOWN_TOPICS.intersection(topic for rule in self._blueprint.rules for topic in rule.topics)
+        # Not those of the rules that are always there: only an App Store app must subscribe to them.
+        rules = [rule for rule in self._blueprint.rules if not rule.built_in]
+        wanted = KNOWN_TOPICS.intersection(topic for rule in rules for topic in rule.topics)
         messenger = frozenset(topic for topic in wanted if topic.startswith("messenger/"))
         return Examination(
             today=self._today,

@@ -24,6 +24,7 @@ from shopbot.plugin import Shop
 from shopbot.polling import POLLED_TOPIC
 from shopbot.resources import bundled
 from shopbot.rules.backoff import Backoff
+from shopbot.rules.compliance import COMPLIANCE_RULES
 from shopbot.rules.rule import Rule
 
 
@@ -35,6 +36,7 @@ class Blueprint:
     hooks: Hooks
     sandbox: TemplateSandbox
     rules: tuple[Rule, ...]
+    """Those of shopbot.yaml, and those that are always there."""
     messages: Mapping[str, MessageSpec]
     shop: Shop
     calendar: DeliveryCalendar
@@ -133,7 +135,7 @@ def _build(
         settings=settings,
         hooks=hooks,
         sandbox=sandbox,
-        rules=compiled,
+        rules=(*compiled, *COMPLIANCE_RULES),
         messages=messages,
         shop=shop,
         calendar=calendar,

@@ -31,7 +31,7 @@ class Story:
     record: EventRecord
     waits: Whereabouts | None
     elsewhere: Sequence[str]
-    """The rules that do not listen to its topic."""
+    """The rules of shopbot.yaml that do not listen to its topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ class Explainer:
             event_id=event_id,
             record=record,
             waits=await self._records.whereabouts(event_id),
-            elsewhere=[rule.name for rule in self._rules if record.topic not in rule.topics],
+            elsewhere=[rule.name for rule in self._rules if not rule.built_in and record.topic not in rule.topics],
         )
 
 

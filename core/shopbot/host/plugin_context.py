@@ -16,7 +16,7 @@ def plugin_context(blueprint: Blueprint, client: Redis, instance: PluginInstance
         shop=blueprint.shop,
         store=client,
         keys=SharedKeys(blueprint.settings.shop.key_prefix),
-        ttl_seconds={name: value.total_seconds() for name, value in blueprint.settings.ttl},
+        ttl_seconds={name: value.total_seconds() for name, value in blueprint.settings.ttl if value is not None},
         data_dir=blueprint.data_dir,
         log=structlog.get_logger("shopbot.plugins").bind(plugin=instance.place),
     )

@@ -44,7 +44,8 @@ async def serving(
             name = "" if len(hosts) == 1 else f" {host.domain}"
             checks[f"store{name}"] = host.store_problem
             checks[f"durability{name}"] = host.durability_problem
-            warnings[f"durability{name}"] = host.durability_warnings
+            warnings[f"durability{name}"] = host.store_warnings
+            warnings[f"app{name}"] = host.app_warnings
             checks[f"worker{name}"] = host.worker_problem
             checks[f"channel{name}"] = host.channel_problem
             checks[f"poller{name}"] = host.poller_problem

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -17,7 +17,9 @@ from shopbot.host.checkout_parts import CheckoutParts
 from shopbot.host.durability_watch import DurabilityWatch
 from shopbot.host.plugin_context import plugin_context
 from shopbot.host.pollers import Pollers, poller_parts
+from shopbot.host.privacy_parts import PrivacyParts
 from shopbot.host.process_name import ProcessName
+from shopbot.host.retention import Retention
 from shopbot.messages.dispatch import Dispatcher
 from shopbot.messages.doubt import Doubt, DoubtPolicy
 from shopbot.messages.gate import Gate
@@ -27,6 +29,7 @@ from shopbot.metrics import Metrics, ShopMetrics
 from shopbot.model.request import Origin
 from shopbot.model.shared_keys import SharedKeys
 from shopbot.rules.engine import Engine
+from shopbot.rules.redaction import Redaction
 from shopbot.rules.steps import Steps
 from shopbot.rules.talk import Talk
 from shopbot.rules.track_order import UpdateOrderReference
@@ -35,6 +38,7 @@ from shopbot.store.channels import PROBE_SECONDS, Channels, ChannelState
 from shopbot.store.claims import Claims
 from shopbot.store.connection import connect, connect_blocking
 from shopbot.store.conversations import Conversations
+from shopbot.store.dead_letters import DeadLetters
 from shopbot.store.echoes import Echoes
 from shopbot.store.errors import StoreError
 from shopbot.store.gauges import Gauges
@@ -101,7 +105,11 @@ class ShopHost:
         self.clock = clock
         references = References(self._client, keys, shared, ttl_seconds=order_ttl_seconds)
         shoppers = Shoppers(self._client, keys, shared, remember_seconds=order_ttl_seconds)
-        self.conversations = Conversations(self._client, keys, release_within=settings.window.release)
+        self.conversations = Conversations(
+            self._client, keys, release_within=settings.window.release, keep=ttl.conversation
+        )
+        self.pollers = Pollers(poller_parts(blueprint, self._client, self.inbox, clock), clock)
+        self._privacy = PrivacyParts(settings, self.hooks, self._client, self.conversations, clock)
         checkout = CheckoutParts(settings, self.hooks, self._client, shared, pages, clock)
         self.api = checkout.api
         dispatcher = Dispatcher(
@@ -132,11 +140,13 @@ class ShopHost:
                 note_checkout=checkout.note,
                 talk=Talk(references, self.conversations),
                 update_order_reference=UpdateOrderReference(references, shoppers),
+                compliance=self._privacy.compliance([part.state for part in self.pollers.parts]).steps,
                 order_ttl_seconds=order_ttl_seconds,
                 event_ttl_seconds=journal_ttl_seconds,
             ),
             claims=claims,
             conversations=self.conversations,
+            redaction=Redaction(self._privacy.erased),
             backoff=blueprint.backoff,
             clock=clock,
             chance=random.Random(),  # noqa: S311 - spreads retries, guards nothing
@@ -159,15 +169,22 @@ class ShopHost:
             gone=process.has_outlived,
             metrics=counted,
         )
-        self.pollers = Pollers(poller_parts(blueprint, self._client, self.inbox, clock), clock)
         self.gauges = Gauges(
             self._client,
             keys,
             channels=[gate.name for gate in self._gates],
             pollers=[part.state.name for part in self.pollers.parts],
         )
+        self._retention = Retention(
+            self._privacy.files,
+            DeadLetters(self._client, keys, journal_ttl_seconds=journal_ttl_seconds),
+            dead_letter=ttl.dead_letter,
+            log_rewrite=self._privacy.log_rewrite,
+            clock=clock,
+        )
         self._working: asyncio.Task[None] | None = None
-        self._polling: list[asyncio.Task[None]] = []
+        self._beside: list[asyncio.Task[None]] = []
+        """What runs beside the worker: pollers, and what keeps to `ttl:`."""
         self._tried = datetime.min.replace(tzinfo=UTC)
 
     async def start(self) -> None:
@@ -195,13 +212,14 @@ class ShopHost:
         self.inbox.start()
         if self._role is not Role.WEB:
             self._working = asyncio.create_task(self._worker.run(), name=f"worker {self.domain}")
-            self._polling = self.pollers.start()
+            retaining = asyncio.create_task(self._retention.run(), name=f"retention {self.domain}")
+            self._beside = [*self.pollers.start(), retaining]
         self.pollers.watch()
 
     async def run(self) -> None:
-        """Wait; ends with an exception when the worker or a poller dies of a fault, else when `stop` was called."""
+        """Wait; ends with an exception when the worker or its like dies of a fault, else when `stop` was called."""
         if self._working is not None:
-            done, _ = await asyncio.wait([self._working, *self._polling], return_when=asyncio.FIRST_EXCEPTION)
+            done, _ = await asyncio.wait([self._working, *self._beside], return_when=asyncio.FIRST_EXCEPTION)
             for task in done:
                 task.result()
 
@@ -216,8 +234,9 @@ class ShopHost:
     async def stop(self) -> None:
         """Write what was taken in, settle what is in hand, stop the plugins, leave the store."""
         self.pollers.stop()
-        if self._polling:
-            await asyncio.wait(self._polling)
+        self._retention.stop()
+        if self._beside:
+            await asyncio.wait(self._beside)
         await self.inbox.stop()
         self._worker.stop()
         if self._working is not None:
@@ -250,6 +269,22 @@ class ShopHost:
                 until = f" until {closure.until.isoformat()}" if closure.until else ""
                 return f"{gate.name} is {closure.state}{until}: {closure.reason}"
         return None
+
+    async def store_warnings(self) -> Sequence[str]:
+        """Say how the store could lose data."""
+        return self.durability_warnings()
+
+    async def app_warnings(self) -> Sequence[str]:
+        """Say that the app was uninstalled, as far as is known; nothing while the store is away."""
+        try:
+            since = await self._privacy.uninstalled_since([part.state for part in self.pollers.parts])
+        except (RedisError, OSError):
+            return ()
+        if since is None:
+            return ()
+        what_to_do = "to go on, install it again and give the host its new tokens"
+        when = since.isoformat(timespec="seconds")
+        return [f"the app was uninstalled at {when}: no orders come any more, and its tokens are dead; {what_to_do}"]
 
     async def poller_problem(self) -> str | None:
         """Say which poller has not succeeded for too long; None when lost webhooks are being made good."""

@@ -13,6 +13,7 @@ from shopbot.rules.attempt import Attempt
 from shopbot.rules.backoff import Backoff
 from shopbot.rules.news import News, UnreadableError, read_json, read_news
 from shopbot.rules.objection import objection
+from shopbot.rules.redaction import Redaction, names_somebody
 from shopbot.rules.rule import Rule, Step
 from shopbot.rules.steps import Steps
 from shopbot.store.claims import Claims, ClaimState
@@ -23,7 +24,9 @@ _FOUND_ANEW = frozenset({"resolve_psid", "clear_cart", "find_orders", "update_or
 """Steps that are run again although they are done, for what they find; a cart step knows its backends' results."""
 
 _CHANNEL_CLOSED = frozenset({Reason.CHANNEL_DOWN, Reason.CHANNEL_PAUSED})
-_FREE_OF_CHARGE = _CHANNEL_CLOSED | {Reason.LIMIT_REACHED, Reason.WAITING_FOR_EARLIER, Reason.IN_DOUBT}
+_FREE_OF_CHARGE = _CHANNEL_CLOSED.union(
+    (Reason.LIMIT_REACHED, Reason.WAITING_FOR_EARLIER, Reason.IN_DOUBT, Reason.PRIVACY_UNDER_WAY)
+)
 """Reasons to wait that are nobody's failure: they use up no attempt."""
 
 _STEPS_DECIDE = (Status.FAILED, Status.HELD, Status.DEFERRED, Status.DONE, Status.SKIPPED)
@@ -41,6 +44,7 @@ class Engine:
         steps: Steps,
         claims: Claims,
         conversations: Conversations,
+        redaction: Redaction,
         backoff: Backoff,
         clock: Callable[[], datetime],
         chance: random.Random,
@@ -49,6 +53,7 @@ class Engine:
         self._steps = steps
         self._claims = claims
         self._conversations = conversations
+        self._redaction = redaction
         self._backoff = backoff
         self._clock = clock
         self._chance = chance
@@ -64,6 +69,10 @@ class Engine:
         ]
         results: list[Outcome] = []
         unreadable = self._read(attempt)
+        redacted = await self._redaction.objection(attempt)
+        if redacted is not None:
+            attempt.note("", "", redacted)
+            return attempt, _forgetting(attempt)
         if attempt.sender is not None and opens_window(attempt.event.topic, attempt.payload):
             released = await self._conversations.active(attempt.sender, attempt.happened_at)
             if released:
@@ -166,7 +175,7 @@ class Engine:
             attempts=attempts,
             journal=_news(attempt) if free else attempt.entries,
             order_id=attempt.news.order_id,
-            psid=attempt.shopper or attempt.sender,
+            psid=attempt.sender or attempt.shopper,
             due_at=due_at,
         )
 
@@ -174,6 +183,21 @@ class Engine:
         if result.reason in _FREE_OF_CHARGE and result.retry_after_seconds is not None:
             return result.retry_after_seconds
         return max(result.retry_after_seconds or 0.0, self._backoff.seconds(max(1, attempts), self._chance))
+
+
+def _forgetting(attempt: Attempt) -> Settlement:
+    """End an event of an erased person: in no index.
+
+    Nothing at all is kept of one whose own id names them, or whose earlier attempts have left their lines.
+    """
+    return Settlement(
+        disposition=Disposition.FINISHED,
+        status=Status.SKIPPED,
+        reason=Reason.REDACTED,
+        attempts=attempt.number,
+        journal=attempt.entries,
+        forget=names_somebody(attempt.event) or bool(attempt.earlier),
+    )
 
 
 def _news(attempt: Attempt) -> Sequence[JournalEntry]:

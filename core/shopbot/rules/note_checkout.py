@@ -45,6 +45,7 @@ class NoteCheckout:
         psid, nonce = found
         if nonce is not None and (await self._checkouts.look(nonce)).order_id is not None:
             return [Outcome.skipped(Reason.ALREADY_CONFIRMED, "the link has served its order")]
+        attempt.shopper = psid
         await self._checkouts.seen(psid, checkout.tokens, None if checkout.completed else checkout.token, nonce)
         return [Outcome.done(mask(psid))]
 

@@ -133,6 +133,8 @@ class Rule:
     filters: Filters = field(default_factory=Filters)
     condition: Expression | None = None
     once_per: OncePer = "event"
+    built_in: bool = False
+    """Whether it is always there, whatever shopbot.yaml says."""
 
     @property
     def by_business_key(self) -> bool:

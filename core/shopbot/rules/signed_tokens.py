@@ -10,7 +10,7 @@ import structlog
 from shopbot.model.checkout import SeenCheckout, plain_cart_token
 from shopbot.model.order import Order
 from shopbot.model.psid_token import InvalidTokenError, PsidToken, PsidTokens
-from shopbot.store.checkouts import Checkouts, Made
+from shopbot.store.checkouts import ERASED_ORDER, Checkouts, Made
 
 
 class NotTrustedError(Exception):
@@ -71,6 +71,7 @@ class SignedTokens:
         with self._reporting():
             token = self._genuine(text, now)
             made = await self._checkouts.look(token.nonce)
+            _refuse_ended(made.order_id)
             its_own = bool(checkout.tokens & made.tokens)
             if not its_own and _shares(made, checkout.variant_ids):
                 its_own = await self._checkouts.open(token.nonce, checkout.cart_token or checkout.token)
@@ -105,10 +106,16 @@ class SignedTokens:
 
     async def _once(self, nonce: str, order_id: int) -> None:
         served = await self._checkouts.claim(nonce, order_id)
+        _refuse_ended(served)
         if served != order_id:
             raise NotTrustedError(
                 f"the checkout link has served order {served} already; each purchase needs a link of its own"
             )
+
+
+def _refuse_ended(served: int | None) -> None:
+    if served == ERASED_ORDER:
+        raise NotTrustedError("the checkout link ended when its shopper's data were erased")
 
 
 def _shares(made: Made, variants: AbstractSet[int]) -> bool:

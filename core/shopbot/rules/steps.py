@@ -51,11 +51,13 @@ class Steps:
         note_checkout: StepFunction,
         talk: Talk,
         update_order_reference: StepFunction,
+        compliance: Mapping[str, StepFunction],
         order_ttl_seconds: float,
         event_ttl_seconds: float,
     ) -> None:
         """Bring together what the steps work on.
 
+        compliance: the steps of the rules that are always there, which no other rule can name.
         order_ttl_seconds: how long an order counts as confirmed: the life of its reference.
         event_ttl_seconds: the same for messages that are sent once per event: the life of its journal.
         """
@@ -77,6 +79,7 @@ class Steps:
             "opt_out": talk.opt_out,
             "opt_in": talk.opt_in,
             "update_order_reference": update_order_reference,
+            **compliance,
         }
 
     async def run(self, attempt: Attempt, rule: Rule, step: Step) -> Sequence[Outcome]:

@@ -13,6 +13,9 @@ from shopbot.store.keys import Keys
 _MARGIN_MS = 60_000
 """A token's way to its link outlives its way to the shopper: without it, it would not be limited to one order."""
 
+ERASED_ORDER = 0
+"""The order that a link has served whose shopper was erased: it serves no other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Made:

@@ -7,8 +7,8 @@ from redis.asyncio import Redis
 
 from shopbot.store.connection import script
 from shopbot.store.keys import Keys
+from shopbot.store.pseudonyms import Pseudonyms, shopper_id
 
-_KEEP_MS = 400 * 86_400_000
 _RECEIPTS_MS = 30 * 86_400_000
 _OPTED_IN_MS = 7 * 86_400_000
 """So long a stop word that comes late is known to be older than the start word."""
@@ -36,13 +36,23 @@ class Receipts:
 class Conversations:
     """The conversations of one shop's Page, as far as the Messenger webhook has told of them."""
 
-    def __init__(self, client: Redis, keys: Keys, *, release_within: timedelta = timedelta(days=7)) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        keys: Keys,
+        *,
+        release_within: timedelta = timedelta(days=7),
+        keep: timedelta = timedelta(days=400),
+    ) -> None:
         """Work on the store.
 
         release_within: how long after it found the window closed a message goes out when the shopper writes again.
+        keep: how long it is known that a shopper was here.
         """
         self._client = client
         self._keys = keys
+        self._pseudonyms = Pseudonyms(client, keys)
+        self._keep_ms = keep // timedelta(milliseconds=1)
         self._release_within = release_within
         self._active = script(client, "active")
         self._opt = script(client, "opt")
@@ -56,7 +66,7 @@ class Conversations:
         keys = self._keys
         released: int = await self._active(
             [keys.conversation(psid), keys.unsent(psid), keys.dead, keys.inbox],
-            [_milliseconds(at), _KEEP_MS, keys.event(""), _milliseconds(at - self._release_within)],
+            [_milliseconds(at), self._keep_ms, keys.event(""), _milliseconds(at - self._release_within)],
         )
         return released
 
@@ -66,10 +76,12 @@ class Conversations:
 
     async def standing(self, psid: str) -> Standing:
         """Read what matters before a message goes out, in one round trip."""
-        active, opted = await self._client.mget(self._keys.conversation(psid), self._keys.opted_out(psid))
+        (opted,), (active,) = await self._pseudonyms.read(
+            self._keys.opted_out, [shopper_id(psid)], self._keys.conversation(psid)
+        )
         return Standing(
             last_active=datetime.fromtimestamp(int(active) / 1000, UTC) if active else None,
-            opted_out=isinstance(opted, bytes) and opted.startswith(_OUT),
+            opted_out=opted is not None and opted.startswith(_OUT),
         )
 
     async def delivered(self, psid: str, up_to: datetime) -> None:
@@ -95,11 +107,16 @@ class Conversations:
 
     async def opt_out(self, psid: str, at: datetime) -> bool:
         """Note that a shopper wants no more messages; False where they have said something else since."""
-        return bool(await self._opt([self._keys.opted_out(psid)], ["out", _milliseconds(at), _OPTED_IN_MS]))
+        return await self._word("out", psid, at)
 
     async def opt_in(self, psid: str, at: datetime) -> bool:
         """Note that a shopper wants messages again; False where they have said something else since."""
-        return bool(await self._opt([self._keys.opted_out(psid)], ["in", _milliseconds(at), _OPTED_IN_MS]))
+        return await self._word("in", psid, at)
+
+    async def _word(self, word: str, psid: str, at: datetime) -> bool:
+        # Under a pseudonym: a stop word is honoured even after everything else about the shopper was erased.
+        (pseudonym,) = await self._pseudonyms.of(shopper_id(psid))
+        return bool(await self._opt([self._keys.opted_out(pseudonym)], [word, _milliseconds(at), _OPTED_IN_MS]))
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -13,6 +13,7 @@ from shopbot.store.connection import script
 from shopbot.store.entry import read_event
 from shopbot.store.journal import read_journal
 from shopbot.store.keys import Keys
+from shopbot.store.milliseconds import milliseconds
 
 _PAGE = 200
 _MOST_CODES = 1000
@@ -110,6 +111,13 @@ class DeadLetters:
             oldest=datetime.fromtimestamp(oldest[0][1] / 1000, UTC) if oldest else None,
             codes=dict(codes.most_common()),
         )
+
+    async def died_before(self, moment: datetime) -> Sequence[str]:
+        """Give the ids of some dead letters that were given up before a moment; none when there are no more."""
+        found: Any = await self._client.zrangebyscore(
+            self._keys.dead, "-inf", f"({milliseconds(moment)}", start=0, num=_PAGE
+        )
+        return [_text(event_id) for event_id in found]
 
     async def replay(self, event_id: str, *, only_rule: str = "") -> bool:
         """Take a dead letter back into the inbox; False when it is none any more.

@@ -37,6 +37,8 @@ class Readings:
     held: int
     parked: int
     dead: int
+    uninstalled: bool
+    """Whether the app is known to be uninstalled."""
     channels: Mapping[str, ChannelState]
     """OPEN, PAUSED or DOWN, by the channel's name."""
     pollers: Mapping[str, PollerReading]
@@ -61,11 +63,12 @@ class Gauges:
             pipeline.xrange(keys.inbox, count=1)
             for waiting in (keys.retries, keys.held, keys.parked, keys.dead):
                 pipeline.zcard(waiting)
+            pipeline.exists(keys.uninstalled)
             for channel in self._channels:
                 pipeline.hmget(keys.channel(channel), _CHANNEL_FIELDS)
             for poller in self._pollers:
                 pipeline.hmget(keys.poller(poller), _POLLER_FIELDS)
-            time, depth, oldest, retries, held, parked, dead, *rest = await pipeline.execute()
+            time, depth, oldest, retries, held, parked, dead, uninstalled, *rest = await pipeline.execute()
         now_ms = time[0] * 1000 + time[1] // 1000
         channels, pollers = rest[: len(self._channels)], rest[len(self._channels) :]
         return Readings(
@@ -75,6 +78,7 @@ class Gauges:
             held=held,
             parked=parked,
             dead=dead,
+            uninstalled=uninstalled == 1,
             channels={name: _state(found, now_ms) for name, found in zip(self._channels, channels, strict=True)},
             pollers={name: _poller(found, now_ms) for name, found in zip(self._pollers, pollers, strict=True)},
         )

@@ -98,10 +98,6 @@ class Keys:
         """Name the record that a shopper has talked to the shop's Page."""
         return f"{self.prefix}conversation:{psid}"
 
-    def shopper_events(self, psid: str) -> str:
-        """Name the sorted set of ids of the newest events about a shopper, by arrival in ms."""
-        return f"{self.prefix}shopper_events:{psid}"
-
     def receipts(self, psid: str) -> str:
         """Name the hash that says up to when the Page's messages have reached a shopper, and were read."""
         return f"{self.prefix}receipts:{psid}"
@@ -114,13 +110,50 @@ class Keys:
         """Name the sorted set of ids of a shopper's newest orders, by the time in ms when they were made."""
         return f"{self.prefix}orders_of:{psid}"
 
-    def opted_out(self, psid: str) -> str:
-        """Name the record of whether a shopper wants messages, and since when."""
-        return f"{self.prefix}opted_out:{psid}"
+    def events_of(self, psid: str) -> str:
+        """Name the sorted set of ids of the events that are about a shopper, by arrival in ms."""
+        return f"{self.prefix}events_of:{psid}"
+
+    def opted_out(self, pseudonym: str) -> str:
+        """Name the record of whether a shopper wants messages, and since when: it stays when the shopper is erased."""
+        return f"{self.prefix}opted_out:{pseudonym}"
 
     def unsent(self, psid: str) -> str:
         """Name the set of ids of dead letters that found a shopper's messaging window closed."""
         return f"{self.prefix}unsent:{psid}"
+
+    @property
+    def pseudonym_secret(self) -> str:
+        """Name what pseudonyms are made with."""
+        return f"{self.prefix}pseudonym_secret"
+
+    def erased(self, pseudonym: str) -> str:
+        """Name the mark that an order or a shopper was erased, and when in ms."""
+        return f"{self.prefix}erased:{pseudonym}"
+
+    @property
+    def erased_shop(self) -> str:
+        """Name the mark that all of the shop was erased, and when in ms."""
+        return f"{self.prefix}erased_shop"
+
+    @property
+    def uninstalled(self) -> str:
+        """Name the mark that the app was uninstalled, and when in ms."""
+        return f"{self.prefix}uninstalled"
+
+    @property
+    def log_rewrite(self) -> str:
+        """Name the note that the store should write its log on disk anew."""
+        return f"{self.prefix}log_rewrite"
+
+    def privacy_search(self, task_id: str) -> str:
+        """Name how far a search for all that is kept about a person has got (JSON)."""
+        return f"{self.prefix}privacy_search:{task_id}"
+
+    @property
+    def privacy_lease(self) -> str:
+        """Name the lease of the one search that runs at a time."""
+        return f"{self.prefix}privacy_lease"
 
     def poller(self, name: str) -> str:
         """Name the hash with a poller's window, state and counts."""

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from shopbot.model.polled import PolledOrder
 from shopbot.store.connection import script
+from shopbot.store.erased import Erased
 from shopbot.store.keys import Keys
 
 _LONGEST_REASON = 500
@@ -19,6 +20,8 @@ class Novelty(Enum):
 
     SEEN = auto()
     """This very state was taken in before."""
+    ERASED = auto()
+    """The order was erased: nothing of it is to be kept again."""
     NEW_STATE = auto()
     """The order is known, from a webhook or an earlier poll; this state of it is not."""
     NEW_ORDER = auto()
@@ -67,6 +70,7 @@ class PollerState:
         self.name = name
         self._client = client
         self._keys = keys
+        self._erased = Erased(client, keys)
         self._progress = script(client, "poll_progress")
 
     async def read(self) -> PollerRecord:
@@ -82,20 +86,19 @@ class PollerState:
         )
 
     async def novelty(self, orders: Sequence[PolledOrder]) -> Sequence[Novelty]:
-        """Look up, in one round trip, what is known of each order.
+        """Look up, in two round trips, what is known of each order.
 
         What happens between this look and the taking in is not seen: a webhook of that moment leaves its order counted
         as one that the poll saw first.
         """
+        erased = await self._erased.orders([order.order_id for order in orders])
         async with self._client.pipeline(transaction=False) as pipeline:
             for order in orders:
                 pipeline.exists(self._keys.seen(order.event_id))
                 pipeline.exists(self._keys.order_events(order.order_id))
             answers = await pipeline.execute()
-        return [
-            Novelty.SEEN if seen else Novelty.NEW_STATE if order_known else Novelty.NEW_ORDER
-            for seen, order_known in zip(answers[::2], answers[1::2], strict=True)
-        ]
+        known = zip(erased, answers[::2], answers[1::2], strict=True)
+        return [_novelty(erased=gone, seen=bool(seen), order_known=bool(events)) for gone, seen, events in known]
 
     async def progress(
         self, token: str | None, tally: Tally, *, window_from: datetime | None = None, completed: datetime | None = None
@@ -116,6 +119,14 @@ class PollerState:
         """Note why a poll failed, until one succeeds."""
         key, text = self._keys.poller(self.name), reason[:_LONGEST_REASON].encode("utf-8", "replace")
         await self._client.hset(key, mapping={"last_error": text, "last_error_ms": _ms(now)})
+
+
+def _novelty(*, erased: bool, seen: bool, order_known: bool) -> Novelty:
+    if erased:
+        return Novelty.ERASED
+    if seen:
+        return Novelty.SEEN
+    return Novelty.NEW_STATE if order_known else Novelty.NEW_ORDER
 
 
 def _text(value: bytes | str) -> str:

@@ -20,8 +20,6 @@ from shopbot.store.milliseconds import milliseconds
 
 GROUP = "workers"
 
-_MOST_OF_A_SHOPPER = 200
-
 _Entry = tuple[str, Mapping[bytes, bytes]]
 """An entry of the stream: its id, and its fields as `entry` describes them."""
 
@@ -65,9 +63,11 @@ class Settlement:
     """The attempt's new lines."""
     order_id: int | None = None
     psid: str | None = None
-    """The shopper that the event is about, where one is known and trusted."""
+    """The shopper that the event is about, where one is known and trusted: under them it is found again."""
     due_at: datetime | None = None
     """With RETRY: when to try again; with HELD: the deadline."""
+    forget: bool = False
+    """With FINISHED: keep nothing of it, not even that it arrived."""
 
 
 class Queue:
@@ -221,7 +221,7 @@ class Queue:
                 *(keys.inbox, event_key, keys.journal(event_id)),
                 *(keys.retries, keys.dead, keys.held, keys.parked),
                 event_key if order_id is None else keys.order_events(order_id),
-                event_key if psid is None else keys.shopper_events(psid),
+                event_key if psid is None else keys.events_of(psid),
             ],
             [
                 GROUP,
@@ -230,15 +230,16 @@ class Queue:
                 settlement.disposition,
                 milliseconds(now),
                 milliseconds(settlement.due_at or now),
-                self._journal_ttl_ms,
+                1 if settlement.forget else self._journal_ttl_ms,
                 settlement.attempts,
                 settlement.status,
                 settlement.reason or "",
                 "" if order_id is None else str(order_id),
-                _MOST_OF_A_SHOPPER,
                 *[entry.model_dump_json(exclude_defaults=True) for entry in settlement.journal],
             ],
         )
+        if settlement.forget:
+            await self._client.unlink(keys.seen(event_id))
         return bool(settled == 1)
 
     async def _load(self, entries: Iterable[_Entry]) -> Sequence[Delivery]:

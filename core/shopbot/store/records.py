@@ -15,6 +15,7 @@ from shopbot.store.keys import Keys
 from shopbot.store.milliseconds import milliseconds
 
 _FIELDS = ("head", "status", "reason", "attempts", "duplicates", "order_id")
+_MOST_OF_A_SHOPPER = 200
 _PLACES = ("retries", "held", "parked", "dead")
 
 
@@ -97,7 +98,7 @@ class Records:
 
     async def events_of_shopper(self, psid: str) -> Sequence[str]:
         """List the ids of the newest events about a shopper, oldest first."""
-        return await self._ids(self._keys.shopper_events(psid))
+        return await self._ids(self._keys.events_of(psid), newest=_MOST_OF_A_SHOPPER)
 
     async def whereabouts(self, event_id: str) -> Whereabouts | None:
         """Say where an event waits; None where it does not: it has ended, or a worker has it in hand."""
@@ -135,6 +136,6 @@ class Records:
         found: Any = await self._client.xrange(self._keys.inbox, entry_id, entry_id) if entry_id else ()
         return found[0][1] if found else {}
 
-    async def _ids(self, key: str) -> Sequence[str]:
-        found = await self._client.zrange(key, 0, -1)
+    async def _ids(self, key: str, *, newest: int = 0) -> Sequence[str]:
+        found = await self._client.zrange(key, -newest, -1)
         return [event_id.decode() for event_id in found if isinstance(event_id, bytes)]

@@ -8,7 +8,7 @@ from sanic.response import HTTPResponse, json
 Check = Callable[[], Awaitable[str | None]]
 """Gives None when all is well, else what is wrong, for an operator."""
 
-Warnings = Callable[[], Sequence[str]]
+Warnings = Callable[[], Awaitable[Sequence[str]]]
 """Gives what an operator should know although the host is fit for work."""
 
 
@@ -28,7 +28,7 @@ class Health:
         """Answer 200 when every check passes, else 503; the body names each, and what to be warned of."""
         results = {name: await check() for name, check in self._checks.items()}
         fit = all(problem is None for problem in results.values())
-        warnings = {name: list(texts) for name, give in self._warnings.items() if (texts := give())}
+        warnings = {name: list(texts) for name, give in self._warnings.items() if (texts := await give())}
         return json(
             {
                 "status": "ready" if fit else "not ready",

@@ -119,6 +119,7 @@ class _Stored:
             (metrics.HELD, found.held),
             (metrics.PARKED, found.parked),
             (metrics.DEAD_LETTERS, found.dead),
+            (metrics.APP_UNINSTALLED, found.uninstalled),
         ):
             self.add(family, value, shop)
         for channel, now in found.channels.items():

@@ -10,6 +10,7 @@ from sanic import Request
 from sanic.response import HTTPResponse, text
 
 from shopbot.hooks import Hooks, PluginFailedError
+from shopbot.model.compliance import COMPLIANCE_TOPICS
 from shopbot.model.event import Arrival, Source
 from shopbot.model.failures import Rejected
 from shopbot.model.request import InboundRequest, Origin
@@ -18,10 +19,6 @@ from shopbot.store.inbox import Inbox
 from shopbot.store.milliseconds import milliseconds
 from shopbot.web.accepted import Accepted
 from shopbot.web.probe import ECHO_TOPIC, KEPT_TOPIC, echoed
-
-COMPLIANCE_TOPICS = frozenset({"customers/data_request", "customers/redact", "shop/redact"})
-"""Topics for which Shopify's review demands 401 on a bad signature.
-https://shopify.dev/docs/apps/build/compliance/privacy-law-compliance"""
 
 _LONGEST_ID = 200
 _LONGEST_TOPIC = 100

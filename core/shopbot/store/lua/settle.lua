@@ -2,8 +2,7 @@
 -- KEYS: inbox, event hash, journal, retries, dead, held, parked, the order's index and the shopper's (each the event
 --   hash again where there is none).
 -- ARGV: group, entry's id, event id, disposition (finished, retry, held, parked, dead), now ms, due ms, life in ms of
---   what is finished, attempts so far, status, reason, order id (empty: none), how many events of a shopper are
---   remembered, then the journal lines.
+--   what is finished, attempts so far, status, reason, order id (empty: none), then the journal lines.
 -- Returns 1, or 0 when another worker has settled the event meanwhile: then nothing is changed.
 if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then
   return 0
@@ -18,21 +17,26 @@ if entry and entry[2][3] == 'head' then
   end
 end
 local received = string.match(redis.call('HGET', KEYS[2], 'head') or '', '^.-\n.-\n(%d+)\n') or ARGV[5]
-for i = 13, #ARGV do
+for i = 12, #ARGV do
   redis.call('RPUSH', KEYS[3], ARGV[i])
 end
 redis.call('HSET', KEYS[2], 'attempts', ARGV[8], 'status', ARGV[9], 'reason', ARGV[10], 'settled_ms', ARGV[5])
 if ARGV[11] ~= '' then
   redis.call('HSET', KEYS[2], 'order_id', ARGV[11])
 end
-if KEYS[9] ~= KEYS[2] then
-  redis.call('ZADD', KEYS[9], received, ARGV[3])
-  redis.call('ZREMRANGEBYRANK', KEYS[9], 0, -1 - ARGV[12])
-  redis.call('PEXPIRE', KEYS[9], ARGV[7])
-end
-if KEYS[8] ~= KEYS[2] then
-  redis.call('ZADD', KEYS[8], received, ARGV[3])
-  redis.call('PEXPIRE', KEYS[8], ARGV[7])
+local events = string.sub(KEYS[2], 1, -1 - #ARGV[3])
+for i = 8, 9 do
+  if KEYS[i] ~= KEYS[2] then
+    if redis.call('ZADD', KEYS[i], received, ARGV[3]) == 1 then
+      -- For each that comes, up to two go that are there no more: the index of a shopper who keeps writing stays small.
+      for _, id in ipairs(redis.call('ZRANGE', KEYS[i], 0, 1)) do
+        if redis.call('EXISTS', events .. id) == 0 then
+          redis.call('ZREM', KEYS[i], id)
+        end
+      end
+    end
+    redis.call('PEXPIRE', KEYS[i], ARGV[7])
+  end
 end
 if ARGV[4] == 'finished' then
   redis.call('HDEL', KEYS[2], 'body')

@@ -1,0 +1,1 @@
+"""What the store keeps about a person: finds all of it, shows it, erases it."""
