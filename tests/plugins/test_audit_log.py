@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from shopbot.plugin import Order, PersonToErase, Run, Status
-from shopbot.testing.contracts import PSID, ObserverContract, Running, a_finished_run
+from shopbot.testing.contracts import PSID, EraserContract, ObserverContract, Running, a_finished_run, an_event
 from shopbot.testing.fixtures import HostFixture, OrdersFixture
 from shopbot_plugins import audit_log
 from support.audit_writer import write_in_a_process, write_lines
@@ -20,6 +20,19 @@ from support.audit_writer import write_in_a_process, write_lines
 
 def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+class TestWhatItErases(EraserContract):
+    module = audit_log
+
+    async def keep(self, running: Running, person: PersonToErase) -> None:
+        for order_id in person.order_ids:
+            run = a_finished_run(order=Order(id=order_id, name=f"#{order_id}"))
+            await running.hooks.observers[0](an_event(event_id=min(person.event_ids)), run)
+
+    async def is_kept(self, running: Running, person: PersonToErase) -> bool:
+        kept = [(line["order_id"], line["event"]) for line in lines(running.data_dir / "audit.jsonl")]
+        return any(order in person.order_ids or event in person.event_ids for order, event in kept)
 
 
 class TestAuditLog(ObserverContract):

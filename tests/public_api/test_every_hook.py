@@ -27,6 +27,7 @@ from shopbot.plugin import (
     Origin,
     OutboundMessage,
     OutOfStock,
+    PersonToErase,
     Refused,
     Retry,
     Store,
@@ -39,6 +40,7 @@ from shopbot.testing.contracts import (
     CartContract,
     CheckoutContract,
     DiagnosisContract,
+    EraserContract,
     FiltersContract,
     ObserverContract,
     PluginContract,
@@ -51,6 +53,7 @@ from shopbot.testing.contracts import (
     VerifierContract,
     a_finished_run,
     a_message,
+    a_person,
     an_event,
     an_examination,
     changed_order,
@@ -251,6 +254,27 @@ class TestTheObserver(ObserverContract):
         await plugin.event_finished(an_event(paid_order()), a_finished_run())
 
         assert plugin.seen == [f"{an_event().id} True"]
+
+
+class TestTheEraser(EraserContract):
+    module = every_hook
+    settings: ClassVar = {"secret": KEY}
+
+    def make(self, **changes: object) -> every_hook.Plugin:
+        self.plugin = super().make(**changes)
+        assert isinstance(self.plugin, every_hook.Plugin)
+        return self.plugin
+
+    async def keep(self, running: Running, person: PersonToErase) -> None:
+        del running
+        self.plugin.sent += [a_message(psid=psid) for psid in person.psids]
+
+    async def is_kept(self, running: Running, person: PersonToErase) -> bool:
+        del running
+        return any(message.psid in person.psids for message in self.plugin.sent)
+
+    def test_somebody_else_is_made_by_saying_what_differs(self) -> None:
+        assert a_person(customer_id=None).psids == frozenset({PSID})
 
 
 class TestTheSimulators:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from shopbot.messages.gate import Gate, Turn
@@ -143,13 +143,17 @@ class TestARateLimit:
             await shop.messenger.wait_for_sent(1)
 
 
-class LateAnswers(Channels):
-    """Channels whose store, or whose process, is now and then slow."""
+class SlowChannels(Channels):
+    """Channels whose store, or whose process, is now and then slow: before it takes a question, or with its answer."""
 
     async def ask(self, name: str, sends: int, now: datetime) -> Passage:
+        await self._hold_up()
         answer = await super().ask(name, sends, now)
-        await asyncio.sleep(random.choice([0.0, 0.0, 0.01, 0.15]))  # noqa: S311 - guards nothing
+        await self._hold_up()
         return answer
+
+    async def _hold_up(self) -> None:
+        await asyncio.sleep(random.choice([0.0, 0.0, 0.01, 0.15]))  # noqa: S311 - guards nothing
 
 
 class TestThePace:
@@ -172,10 +176,17 @@ class TestThePace:
         assert len({sent.psid for sent in page.sent}) == orders
 
     async def test_no_second_is_promised_to_more_calls_than_meta_takes(self, tmp_path: Path) -> None:
-        """The gates of two processes, whose answers from the store come sooner or later as it happens."""
+        """The gates of two processes, whose questions to the store and its answers take as long as it happens."""
+        loop, began = asyncio.get_running_loop(), datetime.now(UTC)
+        start = loop.time()
+
+        def even_clock() -> datetime:
+            """Tell the time by the loop's clock: the machine's own may be set meanwhile, and this is not about that."""
+            return began + timedelta(seconds=loop.time() - start)
+
         async with running_store("embedded", tmp_path) as store:
-            channels = [LateAnswers(store.client, Keys("acme.myshopify.com")) for _ in range(2)]
-            gates = [Gate("messenger:1", each, lambda: datetime.now(UTC)) for each in channels]
+            channels = [SlowChannels(store.client, Keys("acme.myshopify.com")) for _ in range(2)]
+            gates = [Gate("messenger:1", each, even_clock) for each in channels]
 
             turns = await asyncio.gather(*(gate.passage() for gate in gates for _ in range(250)))
 
@@ -183,6 +194,20 @@ class TestThePace:
         assert len(moments) == 500
         spans = [later - earlier for earlier, later in zip(moments, moments[CALLS_A_SECOND:], strict=False)]
         assert min(spans) > 1.0
+
+    async def test_a_question_that_another_overtook_gives_no_moment_away_twice(self, tmp_path: Path) -> None:
+        async with running_store("embedded", tmp_path) as store:
+            channels = Channels(store.client, Keys("acme.myshopify.com"))
+            now = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
+            moments: list[float] = []
+            for late_ms in (0, 0, 0, 0, 10, 50, 150, 0, 900):
+                answer = await channels.ask("messenger:1", 16, now - timedelta(milliseconds=late_ms))
+                first = answer.first_seconds - late_ms / 1000
+                moments += [first + answer.gap_seconds * number for number in range(answer.granted)]
+
+        gaps = [later - earlier for earlier, later in zip(sorted(moments), sorted(moments)[1:], strict=False)]
+        assert len(moments) > 50
+        assert min(gaps) > 1 / CALLS_A_SECOND
 
     async def test_a_page_that_is_nearly_at_its_quota_is_spared(self, tmp_path: Path) -> None:
         """At 95 % a quarter of the rate is left; the header comes with every answer."""

@@ -19,7 +19,7 @@ from shopbot import __version__
 from shopbot.scaffold.manual import fenced, first_block
 from shopbot.scaffold.plugin_name import package_of
 
-Kind = Literal["verifier", "resolver", "cart", "sender", "poller", "checkout", "step", "filters", "observer"]
+Kind = Literal["verifier", "resolver", "cart", "sender", "poller", "checkout", "step", "filters", "observer", "eraser"]
 
 _SKELETONS = Path(__file__).parent / "skeletons"
 _LIBRARIES = ("httpx", "pydantic")

@@ -19,6 +19,9 @@ PROBE_SECONDS = 30.0
 
 _AHEAD_MS = 200
 _USAGE_COUNTS_MS = 60_000
+_OLDEST_QUESTION_MS = 1000
+"""Moments given away further ahead of a question were given by a clock that has since been put back. Nearer ones were
+given to a process whose question overtook this one."""
 
 
 class ChannelState(StrEnum):
@@ -70,7 +73,15 @@ class Channels:
         """Ask for a number of sends; fewer may be granted."""
         state, granted, wait_ms, first_us, gap_us = await self._gate(
             [self._keys.channel(name)],
-            [milliseconds(now), sends, SENDS_PER_SECOND, _AHEAD_MS, int(PROBE_SECONDS * 1000), _USAGE_COUNTS_MS],
+            [
+                milliseconds(now),
+                sends,
+                SENDS_PER_SECOND,
+                _AHEAD_MS,
+                int(PROBE_SECONDS * 1000),
+                _USAGE_COUNTS_MS,
+                _OLDEST_QUESTION_MS,
+            ],
         )
         return Passage(ChannelState(state.decode()), granted, wait_ms / 1000, first_us / 1e6, gap_us / 1e6)
 

@@ -31,13 +31,24 @@ import pytest
 pytest.register_assert_rewrite(
     *(
         f"shopbot.testing.contract_{name}"
-        for name in ("base", "checkouts", "events", "examinations", "messages", "orders", "polls", "requests")
+        for name in (
+            "base",
+            "checkouts",
+            "erasers",
+            "events",
+            "examinations",
+            "messages",
+            "orders",
+            "polls",
+            "requests",
+        )
     )
 )
 
 # ruff: noqa: E402 - see above
 from shopbot.testing.contract_base import PSID, SHOP, PluginContract, RecordingLog, Running
 from shopbot.testing.contract_checkouts import CheckoutContract
+from shopbot.testing.contract_erasers import EraserContract, a_person
 from shopbot.testing.contract_events import FiltersContract, ObserverContract, a_finished_run
 from shopbot.testing.contract_examinations import DiagnosisContract, an_examination
 from shopbot.testing.contract_messages import SenderContract, a_message
@@ -60,6 +71,7 @@ __all__ = [
     "CartContract",
     "CheckoutContract",
     "DiagnosisContract",
+    "EraserContract",
     "FiltersContract",
     "ObserverContract",
     "PluginContract",
@@ -72,6 +84,7 @@ __all__ = [
     "VerifierContract",
     "a_finished_run",
     "a_message",
+    "a_person",
     "an_event",
     "an_examination",
     "changed_order",

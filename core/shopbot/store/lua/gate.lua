@@ -1,7 +1,7 @@
 -- Lets sends through a channel: none while it is down (but one probe now and then) or paused, else one after the other at
 -- its rate. What is granted are moments, evenly spaced, so that no second holds more sends than the rate allows.
 -- KEYS: channel. ARGV: now ms, sends wanted, sends per second, how far ahead moments are given away in ms, ms between
---   probes, how long a usage figure counts in ms.
+--   probes, how long a usage figure counts in ms, how old a question may be in ms.
 -- Returns {state, sends granted, wait ms, first moment in us from now, us between moments}: state is open, probe, down or
 -- paused. With no send granted, wait ms says when to ask again.
 local now = tonumber(ARGV[1])
@@ -34,7 +34,7 @@ end
 local gap = 1000 / per_second
 local ahead = tonumber(ARGV[4])
 local first = math.max(tonumber(channel[4] or 0), now)
-if first > now + ahead + gap + 1 then
+if first > now + ahead + gap + tonumber(ARGV[7]) then
   first = now -- likewise
 end
 local granted = math.min(math.floor((now + ahead - first) / gap) + 1, tonumber(ARGV[2]))
