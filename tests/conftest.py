@@ -1,4 +1,4 @@
-"""What every test has: async test functions on a fresh event loop."""
+"""What every test has: async test functions on a fresh event loop, outputs that are kept in files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,19 @@ import inspect
 
 import pytest
 import uvloop
+
+from support.snapshot import Snapshots
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that accepts new outputs."""
+    parser.addoption("--update-snapshots", action="store_true", help="Write the outputs that tests keep in files anew.")
+
+
+@pytest.fixture
+def snapshots(request: pytest.FixtureRequest) -> Snapshots:
+    """Give what holds outputs against files."""
+    return Snapshots(update=request.config.getoption("--update-snapshots"))
 
 
 @pytest.hookimpl(tryfirst=True)

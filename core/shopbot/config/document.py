@@ -59,6 +59,13 @@ class Document:
         """Say whether *message*, which others wrote, repeats something that came from the environment."""
         return any(quotes_text(message, secret) for secret in self.secrets)
 
+    def masked(self, message: str) -> str:
+        """Give *message* without what came from the environment."""
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            if quotes_text(message, secret):
+                message = message.replace(secret, "${…}")
+        return "a value from the environment is the matter" if self.quotes_secret(message) else message
+
     def problem(self, position: Position, message: str, severity: Severity = "error") -> Problem:
         """Make a problem of this file."""
         return Problem(self.file, position.line, position.column, message, severity)

@@ -140,8 +140,8 @@ class MessageSettings(Section):
         description="Buttons below the text, 13 at most; orders: one for each order that `find_orders` found. They go "
         "with texts inside Messenger's standard window only.",
     )
-    utility_template: UtilityTemplateSettings | None = Field(
+    utility_template: Literal["none"] | UtilityTemplateSettings | None = Field(
         None,
         description="The approved template to use outside Messenger's standard window. Without one such a "
-        "message is held or dropped.",
+        "message is held or dropped, of which `shopbot check` warns; none: that is meant.",
     )

@@ -98,6 +98,11 @@ FULFILLMENT_STATUSES = frozenset({"unfulfilled", "partial", "fulfilled", "restoc
 """https://shopify.dev/docs/api/admin-rest/latest/resources/order; `unfulfilled` stands for Shopify's null."""
 
 
+def is_slip(topic: str) -> bool:
+    """Say whether *topic* is none that shopbot knows, and resembles one."""
+    return topic not in KNOWN_TOPICS and suggest(topic, KNOWN_TOPICS) != ""
+
+
 def unfamiliar_names(document: Document) -> list[Problem]:
     """Warn of topics that look like a slip, and of states that an order never has.
 
