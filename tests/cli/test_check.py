@@ -107,9 +107,7 @@ class TestTemplatesAndConditions:
             (
                 "refunds/create",
                 "order.total.amount > 5",
-                "`if:` asks for 'order', and refunds/create brings none: the rule fails there; 'order' comes with"
-                " orders/cancelled, orders/create, orders/fulfilled, orders/paid, orders/partially_fulfilled or"
-                " orders/updated",
+                "`if:` asks for 'order', and refunds/create brings none: the rule fails there; 'order' comes with orders/cancelled, orders/create, orders/fulfilled, orders/paid, orders/partially_fulfilled or orders/updated",  # noqa: E501 - as it is printed
             ),
         ],
     )

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -24,6 +24,8 @@ NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 """Names that appear in keys of the store, in metrics and on the command line."""
 
 _NAME = re.compile(NAME_PATTERN)
+_NAME_WORDS = "a name of lower-case letters, digits and '_' that starts with a letter"
+_TEXT_WORDS = "a text that is not empty"
 
 Item = TypeVar("Item")
 
@@ -44,6 +46,18 @@ class Section(BaseModel):
         return schema
 
 
+def text_schema(pattern: str, words: str, examples: Iterable[str] = ()) -> dict[str, Any]:
+    """Describe texts of one form for editors.
+
+    words: complete "expected …", which is what editors show where a text has another form.
+    examples: what editors propose.
+    """
+    # https://github.com/redhat-developer/yaml-language-server knows patternErrorMessage; others pass it over.
+    schema: dict[str, Any] = {"type": "string", "pattern": pattern, "patternErrorMessage": f"expected {words}"}
+    proposed = sorted(examples)
+    return {**schema, "examples": proposed} if proposed else schema
+
+
 def as_list(value: object) -> object:
     """Let a single value stand for a list of one."""
     return value if value is None or isinstance(value, list | tuple | dict) else [value]
@@ -59,7 +73,7 @@ class _OneOrManySchema:
 
 def _name(value: str) -> str:
     if not _NAME.fullmatch(value):
-        raise expected("a name of lower-case letters, digits and '_' that starts with a letter")
+        raise expected(_NAME_WORDS)
     return value
 
 
@@ -71,7 +85,7 @@ def _no_boolean(value: object) -> object:
 
 def _filled(value: str) -> str:
     if not value.strip():
-        raise expected("a text that is not empty")
+        raise expected(_TEXT_WORDS)
     return value
 
 
@@ -87,10 +101,10 @@ def one_of(names: Iterable[str]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
+Name = Annotated[str, AfterValidator(_name), WithJsonSchema(text_schema(NAME_PATTERN, _NAME_WORDS))]
 """A name that the merchant chooses: `order_confirmation`."""
 
-Text = Annotated[str, AfterValidator(_filled), WithJsonSchema({"type": "string", "pattern": r"\S"})]
+Text = Annotated[str, AfterValidator(_filled), WithJsonSchema(text_schema(r"\S", _TEXT_WORDS))]
 """A text that says something."""
 
 OneOrMany = Annotated[

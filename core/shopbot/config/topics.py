@@ -79,6 +79,9 @@ KNOWN_TOPICS = frozenset(
 """Webhook topics about orders, checkouts, parcels, refunds, customers and the app, and Messenger's events.
 https://shopify.dev/docs/api/webhooks/latest. Plugins may bring others."""
 
+NO_EVENTS = frozenset({"messenger/delivery", "messenger/echo", "messenger/read"})
+"""Known topics of which shopbot makes no events: it takes in by itself what they say."""
+
 FINANCIAL_STATUSES = frozenset(
     {
         "pending",
