@@ -68,6 +68,24 @@ def test_a_plugin_that_is_not_installed_here_may_have_any_settings() -> None:
     assert mistakes(text.replace("use: redis_cart", "use: my_own\n    shelf: 5", 1)) == []
 
 
+def test_what_editors_propose_is_allowed() -> None:
+    """An example, or a default, fits the place that it is proposed for."""
+    schema = the_schema()
+
+    def misfits(part: object, path: str = "") -> list[str]:
+        if isinstance(part, list):
+            return [name for index, item in enumerate(part) for name in misfits(item, f"{path}/{index}")]
+        if not isinstance(part, dict):
+            return []
+        place = Draft7Validator({**part, "$defs": schema["$defs"]})
+        proposed = part.get("examples", []) if isinstance(part.get("examples", []), list) else []
+        proposed = [*proposed, part["default"]] if "default" in part and "type" in part else proposed
+        wrong = [f"{path}: {value!r}" for value in proposed if not place.is_valid(value)]
+        return wrong + [name for key, item in part.items() for name in misfits(item, f"{path}/{key}")]
+
+    assert misfits(schema) == []
+
+
 def test_every_key_has_a_description() -> None:
     def undescribed(part: object, path: str = "") -> list[str]:
         if isinstance(part, list):

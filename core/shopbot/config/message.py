@@ -57,7 +57,7 @@ def _limit(value: object) -> Limit:
     if isinstance(value, Limit):
         return value
     if not isinstance(value, str) or not _LIMIT.fullmatch(value):
-        raise expected(_LIMIT_WORDS)
+        raise expected(_LIMIT_WORDS, text=False)
     count, _, name = value.partition("/")
     return Limit(count=int(count), period=_PERIODS[name])
 

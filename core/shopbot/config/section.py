@@ -30,10 +30,8 @@ _TEXT_WORDS = "a text that is not empty"
 Item = TypeVar("Item")
 
 
-class Section(BaseModel):
-    """A part of shopbot.yaml: immutable, without unknown keys, and silent about its input in errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+class Written(BaseModel):
+    """What is written in YAML, and described by a JSON schema in the same way."""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler, /) -> JsonSchemaValue:
@@ -44,6 +42,12 @@ class Section(BaseModel):
             if isinstance(field.default, timedelta):
                 properties[field.alias or name]["default"] = format_duration(field.default)
         return schema
+
+
+class Section(Written):
+    """A part of shopbot.yaml: immutable, without unknown keys, and silent about its input in errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 def text_schema(pattern: str, words: str, examples: Iterable[str] = ()) -> dict[str, Any]:
