@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from shopbot.cli import build
 from shopbot.config.document import parse
+from shopbot.rules.steps import STEP_NAMES
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "config" / "shopbot.schema.json"
@@ -84,6 +85,30 @@ def test_what_editors_propose_is_allowed() -> None:
         return wrong + [name for key, item in part.items() for name in misfits(item, f"{path}/{key}")]
 
     assert misfits(schema) == []
+
+
+def test_nothing_is_proposed_that_means_nothing() -> None:
+    """Editors would type it for people: `null`, an empty list, the name of a class of Python's."""
+
+    def empty(part: object, path: str = "") -> list[str]:
+        if isinstance(part, list):
+            return [name for index, item in enumerate(part) for name in empty(item, f"{path}/{index}")]
+        if not isinstance(part, dict):
+            return []
+        found = [path] if part.get("type") == "null" or part.get("default", 0) in (None, [], {}) else []
+        titled = [path] if isinstance(part.get("title"), str) and part["title"] != part["title"].lower() else []
+        return [*found, *titled, *(name for key, item in part.items() for name in empty(item, f"{path}/{key}"))]
+
+    assert empty(the_schema()) == []
+
+
+def test_steps_topics_and_states_are_proposed() -> None:
+    rule = the_schema()["$defs"]["RuleSettings"]["properties"]
+
+    assert {*STEP_NAMES, "http_forward"} - {"send_message"} == set(rule["steps"]["items"]["anyOf"][0]["examples"])
+    assert {"orders/paid", "messenger/message"} <= set(rule["on"]["anyOf"][0]["examples"])
+    # Editors take one of these for each value of a list, too.
+    assert rule["on"]["anyOf"][0]["examples"] == rule["on"]["anyOf"][1]["items"]["examples"]
 
 
 def test_every_key_has_a_description() -> None:

@@ -55,9 +55,8 @@ def _install(npm: str, package: str, directory: Path) -> None:
 
 def _cache() -> Path:
     """Give a directory that outlives the test run, or one of the machine's temporary ones where there is none."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     try:
-        cache = Path(base) / "shopbot-tests"
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "shopbot-tests"
         cache.mkdir(parents=True, exist_ok=True)
     except (OSError, RuntimeError):
         cache = Path(tempfile.gettempdir()) / f"shopbot-tests-{os.getuid()}"
