@@ -95,7 +95,8 @@ def test_nothing_is_proposed_that_means_nothing() -> None:
             return [name for index, item in enumerate(part) for name in empty(item, f"{path}/{index}")]
         if not isinstance(part, dict):
             return []
-        found = [path] if part.get("type") == "null" or part.get("default", 0) in (None, [], {}) else []
+        found = [path] if part.get("type") == "null" or part.get("default", 0) in ([], {}) else []
+        found += [f"{path}/{key}" for key, value in part.items() if value is None]
         titled = [path] if isinstance(part.get("title"), str) and part["title"] != part["title"].lower() else []
         return [*found, *titled, *(name for key, item in part.items() for name in empty(item, f"{path}/{key}"))]
 

@@ -31,6 +31,8 @@ def tidy(part: Any) -> Any:  # noqa: ANN401 - JSON of any shape
         for key, value in part.items()
         if not (key == "title" and isinstance(value, str)) and not (key == "default" and _is_nothing(value))
     }
+    if isinstance(made.get("default"), dict):
+        made["default"] = {key: value for key, value in made["default"].items() if not _is_nothing(value)}
     alternatives = [choice for choice in made.get("anyOf", ()) if choice != {"type": "null"}]
     if len(alternatives) == 1:
         del made["anyOf"]
