@@ -155,6 +155,22 @@ class TestWhatCameFromTheEnvironment:
         assert "the value of ${TEXT} does not do here; why is not shown, because it came from the environment" in found
         assert not [finding for finding in found if "sale" in finding or "century" in finding]
 
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ("carts: [{use: '${NAME}'}]\n", "no plugin named '${…}'; installed: "),
+            ("rules: [{name: r, on: orders/paid, steps: ['${NAME}']}]\n", "no step named '${…}'; there are: "),
+            (
+                "rules: [{name: r, on: messenger/message, steps: [{send_message: '${NAME}'}]}]\n",
+                "no message named '${…}' under `messages:`; there are: none",
+            ),
+        ],
+    )
+    def test_is_left_out_where_it_names_what_is_not_there(self, tmp_path: Path, text: str, problem: str) -> None:
+        [finding] = findings(tmp_path, HEAD + text, {"NAME": "hunter2"})
+
+        assert finding.startswith(problem)
+
     def test_is_left_out_where_it_is_quoted_elsewhere(self, tmp_path: Path) -> None:
         text = (
             HEAD.replace("name: Acme", "name: '${NAME}'")

@@ -146,6 +146,7 @@ class RuleEntries:
         return not self._complete and error.message.startswith(("there is no filter", "there is no test"))
 
     def _problem(self, path: tuple[str | int, ...], message: str) -> None:
+        message = self._document.masked(message)
         self.problems.append(self._document.problem(self._document.position(path), message))
 
 
