@@ -60,7 +60,7 @@ rules:
     once_per: order
     steps: [resolve_psid, clear_cart, save_order_reference, {send_message: order_confirmation}]
 messages:
-  order_confirmation: {tag: order_update, text: order_confirmation.txt.j2}
+  order_confirmation: {tag: order_update, text: order_confirmation.txt.j2, utility_template: none}
 """
 
 _FIRST = 1_000_000

@@ -19,6 +19,7 @@ from shopbot.config.settings import Settings
 from shopbot.discovery import KINDS, Found, PluginType, discover, implements
 from shopbot.hook_call import CONTRACTS
 from shopbot.hookspecs import HookSpecs
+from shopbot.host.examinations.promotion import WORDS
 from shopbot.model.reason import Reason
 from shopbot.privacy.inventory import KINDS as KEY_KINDS
 from shopbot.scaffold.manual import fenced
@@ -135,7 +136,14 @@ def _plugin(plugin: PluginType) -> str:
 
 
 def _keys() -> str:
-    return "\n\n".join(_parts(Settings, ""))
+    return "\n\n".join([*_parts(Settings, ""), _promotional_words()])
+
+
+def _promotional_words() -> str:
+    rows = [f"| {language or 'all'} | {', '.join(words)} |" for language, words in WORDS.items()]
+    note = "Whole words, whatever the case of letters, in the language of the template that they stand in."
+    table = "\n".join(["| language | words |", "|---|---|", *rows])
+    return f"## Words that sound like advertising\n\n{note}\n\n{table}"
 
 
 def _parts(model: type[BaseModel], heading: str) -> Iterator[str]:

@@ -20,9 +20,10 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import pluggy
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 from shopbot.config.duration import Duration, PositiveDuration
+from shopbot.config.section import Written
 from shopbot.model.cart import CartResult
 from shopbot.model.checkout import Checkout, CheckoutLine, CheckoutRequest, ShortLine
 from shopbot.model.event import Event, Source
@@ -110,7 +111,7 @@ hookimpl = pluggy.HookimplMarker("shopbot")
 """Marks a method as an answer to the hook of the same name; it may take any subset of the hook's arguments."""
 
 
-class PluginConfig(BaseModel):
+class PluginConfig(Written):
     """The base of a plugin's settings: unknown keys are errors, values cannot change.
 
     Give every field a description with its unit; it becomes the manual, the schema and the error messages.

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from shopbot.cli import build
 from shopbot.config.document import parse
+from shopbot.rules.steps import STEP_NAMES
 from shopbot.trials.reading import trial_file_of
 
 ROOT = Path(__file__).parents[2]
@@ -85,6 +86,49 @@ def undescribed(part: object, path: str = "") -> list[str]:
         if isinstance(field, dict) and not field.keys() & {"description", "const", "$ref"}
     ]
     return missing + [name for key, item in part.items() for name in undescribed(item, f"{path}/{key}")]
+
+
+def test_what_editors_propose_is_allowed() -> None:
+    """An example, or a default, fits the place that it is proposed for."""
+    schema = the_schema()
+
+    def misfits(part: object, path: str = "") -> list[str]:
+        if isinstance(part, list):
+            return [name for index, item in enumerate(part) for name in misfits(item, f"{path}/{index}")]
+        if not isinstance(part, dict):
+            return []
+        place = Draft7Validator({**part, "$defs": schema["$defs"]})
+        proposed = part.get("examples", []) if isinstance(part.get("examples", []), list) else []
+        proposed = [*proposed, part["default"]] if "default" in part and "type" in part else proposed
+        wrong = [f"{path}: {value!r}" for value in proposed if not place.is_valid(value)]
+        return wrong + [name for key, item in part.items() for name in misfits(item, f"{path}/{key}")]
+
+    assert misfits(schema) == []
+
+
+def test_nothing_is_proposed_that_means_nothing() -> None:
+    """Editors would type it for people: `null`, an empty list, the name of a class of Python's."""
+
+    def empty(part: object, path: str = "") -> list[str]:
+        if isinstance(part, list):
+            return [name for index, item in enumerate(part) for name in empty(item, f"{path}/{index}")]
+        if not isinstance(part, dict):
+            return []
+        found = [path] if part.get("type") == "null" or part.get("default", 0) in ([], {}) else []
+        found += [f"{path}/{key}" for key, value in part.items() if value is None]
+        titled = [path] if isinstance(part.get("title"), str) and part["title"] != part["title"].lower() else []
+        return [*found, *titled, *(name for key, item in part.items() for name in empty(item, f"{path}/{key}"))]
+
+    assert empty(the_schema()) == []
+
+
+def test_steps_topics_and_states_are_proposed() -> None:
+    rule = the_schema()["$defs"]["RuleSettings"]["properties"]
+
+    assert {*STEP_NAMES, "http_forward"} - {"send_message"} == set(rule["steps"]["items"]["anyOf"][0]["examples"])
+    assert {"orders/paid", "messenger/message"} <= set(rule["on"]["anyOf"][0]["examples"])
+    # Editors take one of these for each value of a list, too.
+    assert rule["on"]["anyOf"][0]["examples"] == rule["on"]["anyOf"][1]["items"]["examples"]
 
 
 def test_every_key_has_a_description() -> None:

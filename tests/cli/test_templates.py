@@ -166,7 +166,7 @@ async def test_a_sender_that_knows_no_templates_is_told(tmp_path: Path) -> None:
 
 
 MISFITS = {
-    "more values than places": ({"body": "Order {{1}} is on its way."}, "1 placeholders, and `parameters:` has 2"),
+    "more values than places": ({"body": "Order {{1}} is on its way."}, "1 placeholder, and `parameters:` has 2"),
     "a gap": ({"body": "Order {{1}} arrives on {{3}} for sure."}, "numbered {{1}}, {{2}} and so on, without a gap"),
     "a placeholder at the end": ({"body": "Order {{1}} arrives on {{2}}"}, "neither begin nor end with a placeholder"),
     "too long": ({"body": "{{1}} {{2}} " + "x" * 1024}, "Messenger takes 1024"),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from shopbot.config.compose import DEEPEST_NESTING, LARGEST_TEXT_BYTES, MOST_ALIASED_VALUES
@@ -249,3 +251,20 @@ def test_syntax_errors_are_explained_in_plain_words_where_the_hand_has_to_go(tex
 
 def test_data_of_a_document_is_not_in_its_repr() -> None:
     assert "hunter2" not in repr(parse("password: hunter2", "f"))
+
+
+@pytest.mark.parametrize(
+    ("secrets", "message", "masked"),
+    [
+        (("hunter2",), "no step named 'hunter2'", "no step named '${…}'"),
+        (("en",), "the shop speaks en and English, not open", "the shop speaks ${…} and English, not open"),
+        (("one-long", "one"), "one-long or one", "${…} or ${…}"),
+        (("a.b",), "a.b and axb", "${…} and axb"),
+        ((), "nothing to hide", "nothing to hide"),
+        (("line\nbreak",), "got 'line\\nbreak'", "a value from the environment is the matter"),
+    ],
+)
+def test_what_came_from_the_environment_is_left_out_of_a_message(
+    secrets: tuple[str, ...], message: str, masked: str
+) -> None:
+    assert replace(parse("a: 1", "f"), secrets=secrets).masked(message) == masked

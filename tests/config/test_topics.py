@@ -4,7 +4,8 @@ import pytest
 
 from shopbot.config.document import parse
 from shopbot.config.environment import expand
-from shopbot.config.topics import KNOWN_TOPICS, unfamiliar_names
+from shopbot.config.topics import KNOWN_TOPICS, NO_EVENTS, is_slip, unfamiliar_names
+from shopbot.rules.news import ACT_TOPICS
 
 
 def warnings(text: str, **environ: str) -> list[str]:
@@ -51,3 +52,12 @@ def test_a_value_from_the_environment_is_not_shown() -> None:
 @pytest.mark.parametrize("text", ["rules: 5", "rules: [5, {on: 5}, {when: 5}, {on: [5]}, {on: '${NOPE}'}]", "{}"])
 def test_what_is_broken_in_other_ways_is_left_to_others(text: str) -> None:
     assert warnings(text) == []
+
+
+def test_of_messengers_topics_those_are_events_that_shoppers_bring_about() -> None:
+    assert {topic for topic in KNOWN_TOPICS if topic.startswith("messenger/")} - ACT_TOPICS == NO_EVENTS
+
+
+@pytest.mark.parametrize(("topic", "slip"), [("orders/paid", False), ("orders/piad", True), ("telephone/rang", False)])
+def test_a_slip_is_like_a_known_topic_and_none(topic: str, slip: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    assert is_slip(topic) is slip

@@ -57,19 +57,19 @@ CASES = {
     ),
     "a stop word in an order": (
         ("  - name: stop\n    on: messenger/message", "  - name: stop\n    on: [messenger/message, orders/paid]"),
-        "the step 'opt_out' is about what a shopper says, and orders/paid is not",
+        "the step 'opt_out' works on what a shopper does in Messenger, and orders/paid brings none",
     ),
     "an update without news": (
         ("      - orders/updated\n      - orders/cancelled", "      - carts/update\n      - orders/cancelled"),
-        "carts/update has no news of an order for the step 'update_order_reference'",
+        "the step 'update_order_reference' works on news of an order, and carts/update brings none",
     ),
     "once per parcel for an order": (
         ("on: [fulfillments/create, fulfillments/update]", "on: [fulfillments/create, orders/fulfilled]"),
-        "`once_per: fulfillment`: orders/fulfilled is about none; these are: fulfillment_events/create",
+        "`once_per: fulfillment` counts parcels, and orders/fulfilled brings none",
     ),
     "once per refund for a parcel": (
         ("on: refunds/create", "on: fulfillments/create"),
-        "`once_per: refund`: fulfillments/create is about none; these are: refunds/create",
+        "`once_per: refund` counts refunds, and fulfillments/create brings none: the rule never runs",
     ),
     "a state that no parcel has": (
         ("{parcel_status: delivered}", "{parcel_status: deliverd}"),
@@ -136,7 +136,7 @@ def test_every_message_is_tried_in_every_language(tmp_path: Path) -> None:
     (templates / "order_status.txt.j2").write_text("{{ orders[0].number }}")
     (templates / "order_status.de.txt.j2").write_text("{{ orders[0].nummer }}")
 
-    found = problems(tmp_path)
+    found = [problem for problem in problems(tmp_path) if "warning" not in problem]
 
     assert len(found) == 1
     assert "order_status.de.txt.j2:1" in found[0]

@@ -106,11 +106,12 @@ async def test_a_message_that_waits_is_not_sent_after_a_stop_word(tmp_path: Path
 
 async def test_a_message_for_any_text_is_not_an_answer_to_who_wants_none(tmp_path: Path) -> None:
     """Only what the shopper asked for in so many words goes out."""
-    greeting = "  - {name: greeting, on: messenger/message, steps: [{send_message: opted_in}]}\n"
-    config = CONFIG.replace("\nmessages:", f"\n{greeting}\nmessages:", 1)
+    greeting = "  - {name: greeting, on: messenger/message, steps: [{send_message: hello}]}\n"
+    hello = "  hello: {tag: order_answer, text: Hello to you}\n"
+    config = CONFIG.replace("\nmessages:\n", f"\n{greeting}\nmessages:\n{hello}", 1)
     async with talking_shop(tmp_path, config=config) as shop:
         await ended(shop, await shop.messenger.say(PSID, "Hello"))
         await ended(shop, await shop.messenger.say(PSID, "stop"))
         await ended(shop, await shop.messenger.say(PSID, "Hello"))
 
-        assert [message.text for message in shop.messenger.sent_to(PSID)] == [STARTED, STOPPED]
+        assert [message.text for message in shop.messenger.sent_to(PSID)] == ["Hello to you", STOPPED]

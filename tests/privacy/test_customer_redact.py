@@ -304,10 +304,9 @@ async def test_a_signed_body_under_another_topic_erases_nothing(tmp_path: Path) 
 
 
 async def test_a_merchant_s_own_rule_for_the_topic_runs_beside_the_one_that_is_always_there(tmp_path: Path) -> None:
-    config = CONFIG.replace(
-        "messages:\n", "  - {name: tell_the_crm, on: customers/redact, steps: [resolve_psid]}\nmessages:\n"
-    )
-    async with shop_under_test(tmp_path, config=config) as shop:
+    rule = "  - {name: tell_the_crm, on: customers/redact, steps: [http_forward]}\nmessages:\n"
+    plugin = "plugins: [{use: http_forward, url: 'https://crm.example', token: crm-token}]\n"
+    async with shop_under_test(tmp_path, config=plugin + CONFIG.replace("messages:\n", rule)) as shop:
         await shop.finished(await shop.post("orders/paid", janes_order()))
         record = await redact(shop)
 

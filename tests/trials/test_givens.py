@@ -32,6 +32,21 @@ tests:
     assert failures(tried(tmp_path, tests)) == {}
 
 
+def test_what_was_held_back_goes_out_when_the_shopper_writes_again(tmp_path: Path) -> None:
+    start = CONFIG.index("    utility_template:")
+    waiting = CONFIG[:start] + "    utility_template: none\n" + CONFIG[CONFIG.index("  found:") :]
+    tests = """\
+tests:
+  - {name: held, given: {window: closed}, event: {sample: paid_order}, expect: {dead_letter: OUTSIDE_WINDOW}}
+  - name: released
+    given: {window: closed}
+    earlier: [{sample: paid_order, before: 1d}]
+    event: {says: Hi there}
+    expect: {message: {contains: "#1234", delivery: UPDATE}}
+"""
+    assert failures(tried(tmp_path, tests, config=waiting)) == {}
+
+
 def test_the_shop_knows_a_shopper_only_by_what_the_test_gives(tmp_path: Path) -> None:
     tests = """\
 tests:

@@ -16,10 +16,13 @@ from shopbot.host.fleet import check_fleet
 def check(
     configs: ConfigsArgument = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per problem.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Let warnings fail, too.")] = False,
 ) -> None:
-    """Check configuration files: keys, values, variables, plugins and their settings, templates.
+    """Check configuration files: keys, values, variables, plugins and their settings, templates, and what they mean.
 
-    Prints every problem as file:line:column: message. Exits with 0 when there is no error, 1 when there is one.
+    Prints every problem as file:line:column: message. An error keeps the host from starting, since the shop would
+    certainly misbehave; a warning says what is probably not meant. Exits with 0 when there is no error, 1 when there
+    is one.
 
     Example: shopbot check shopbot.yaml
     """
@@ -31,7 +34,7 @@ def check(
     if not as_json:
         for path in paths:
             typer.echo(_summary(path, [problem for problem in problems if problem.file == str(path)]))
-    raise typer.Exit(1 if errors else 0)
+    raise typer.Exit(1 if errors or (strict and problems) else 0)
 
 
 def _summary(path: Path, problems: list[Problem]) -> str:

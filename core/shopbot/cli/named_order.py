@@ -13,12 +13,12 @@ from redis.asyncio import Redis
 from shopbot.cli.store_access import client_of, store_url
 from shopbot.config.problem import quote, suggest
 from shopbot.host.blueprint import Blueprint
-from shopbot.host.given_order import BODY_TOPICS, GivenOrder, NotAnOrderError
+from shopbot.host.given_order import GivenOrder, NotAnOrderError
 from shopbot.host.preview import SAMPLE_PSID
 from shopbot.model.order_reference import OrderReference
 from shopbot.model.psid import mask
 from shopbot.model.shared_keys import SharedKeys
-from shopbot.rules.news import ORDER_TOPICS, UnreadableError
+from shopbot.rules.news import NEWS_OF_ORDERS, ORDER_TOPICS, UnreadableError
 from shopbot.store.errors import StoreError
 from shopbot.store.keys import Keys
 from shopbot.store.records import Records
@@ -46,8 +46,8 @@ def named_order(blueprint: Blueprint, wanted: str, topic: str | None, now: datet
         OrderNotFoundError: the file is not readable as an order, or the store has none.
         StoreError: the store cannot be reached.
     """
-    if topic is not None and topic not in BODY_TOPICS:
-        hint = suggest(topic, BODY_TOPICS) or f"; known: {', '.join(sorted(BODY_TOPICS))}"
+    if topic is not None and topic not in NEWS_OF_ORDERS:
+        hint = suggest(topic, NEWS_OF_ORDERS) or f"; known: {', '.join(sorted(NEWS_OF_ORDERS))}"
         raise typer.BadParameter(f"no topic of an order, a parcel or a refund{hint}", param_hint="--topic")
     path = Path(wanted)
     if wanted == "-" or _is_file(path):

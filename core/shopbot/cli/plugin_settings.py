@@ -3,12 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel
 
-from shopbot.config.duration import PATTERN, format_duration
+from shopbot.config.duration import PATTERN
 
 _TYPES: Mapping[str, str] = {
     "string": "text",
@@ -56,15 +55,12 @@ def settings_of(config: type[BaseModel]) -> list[Setting]:
     fields = {field.alias or name: field for name, field in config.model_fields.items()}
     settings: list[Setting] = []
     for name, described in schema.get("properties", {}).items():
-        default = described.get("default")
-        if name in fields and isinstance(fields[name].default, timedelta):
-            default = format_duration(fields[name].default)  # pydantic would write PT30S
         settings.append(
             Setting(
                 name=name,
                 type=_type(described, schema.get("$defs", {})),
                 required=name in required,
-                default=default,
+                default=described.get("default"),
                 description=described.get("description") or (fields[name].description if name in fields else "") or "",
             )
         )

@@ -8,15 +8,16 @@ from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
 
 from shopbot.config.duration import PositiveDuration
 from shopbot.config.expected import expected
-from shopbot.config.section import NOT_BOOLEAN, Section, Text
+from shopbot.config.section import NOT_BOOLEAN, Section, Text, text_schema
 
 _SHORTEST_SECRET = 32
 _KEY_ID_PATTERN = r"^[a-z0-9_-]{1,16}$"
+_KEY_ID_WORDS = "1 to 16 lower-case letters, digits, '_' and '-'"
 
 
 def _key_id(value: str) -> str:
     if not re.fullmatch(_KEY_ID_PATTERN, value):
-        raise expected("1 to 16 lower-case letters, digits, '_' and '-'")
+        raise expected(_KEY_ID_WORDS)
     return value
 
 
@@ -30,11 +31,12 @@ def _secret(value: SecretStr) -> SecretStr:
 class TokenKeySettings(Section):
     """One key that signs checkout links."""
 
-    id: Annotated[str, AfterValidator(_key_id), WithJsonSchema({"type": "string", "pattern": _KEY_ID_PATTERN})] = Field(
+    id: Annotated[str, AfterValidator(_key_id), WithJsonSchema(text_schema(_KEY_ID_PATTERN, _KEY_ID_WORDS))] = Field(
         description="The key's name, which stands in every token that it signs. Never use one for a second key."
     )
     secret: Annotated[SecretStr, AfterValidator(_secret)] = Field(
-        description=f"What signs: at least {_SHORTEST_SECRET} random characters, as from `openssl rand -hex 32`."
+        description=f"What signs: at least {_SHORTEST_SECRET} random characters, as from `openssl rand -hex 32`.",
+        examples=["${CHECKOUT_TOKEN_SECRET}"],
     )
 
 

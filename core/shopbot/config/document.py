@@ -61,6 +61,12 @@ class Document:
         """Say whether *message*, which others wrote, repeats something that came from the environment."""
         return any(quotes_text(message, secret) for secret in self.secrets)
 
+    def masked(self, message: str) -> str:
+        """Give *message* without what came from the environment."""
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            message = re.sub(_quoted(secret), "${…}", message) if secret else message
+        return "a value from the environment is the matter" if self.quotes_secret(message) else message
+
     def problem(self, position: Position, message: str, severity: Severity = "error") -> Problem:
         """Make a problem of this file."""
         return Problem(self.file, position.line, position.column, message, severity)
@@ -85,9 +91,12 @@ def quotes_text(message: str, secret: str) -> bool:
     A very short secret counts only as a word of its own, or "a" would be found everywhere.
     """
     forms = {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]} - {""}
-    if len(secret) < _SHORT:
-        return any(re.search(rf"(?<!\w){re.escape(form)}(?!\w)", message) for form in forms)
-    return any(form in message for form in forms)
+    return any(re.search(_quoted(form), message) for form in forms)
+
+
+def _quoted(form: str) -> str:
+    """Give the expression that finds *form*."""
+    return rf"(?<!\w){re.escape(form)}(?!\w)" if len(form) < _SHORT else re.escape(form)
 
 
 def parse(text: str, file: str) -> Document:

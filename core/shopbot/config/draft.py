@@ -50,7 +50,9 @@ def _leave_out(data: dict[str, Any], detail: ErrorDetails) -> None:
         *way, key = detail["loc"]
         place: Any = data
         for step in way:
-            place = place[step]
+            # Of a union the path also names the type that complained.
+            inside = step in place if isinstance(place, dict) else isinstance(place, list)
+            place = place[step] if inside else place
         place.pop(key, None)
     elif part == "messages" and below and isinstance(data["messages"], dict):
         data["messages"][str(below[0])] = {"text": "stand-in"}

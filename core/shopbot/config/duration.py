@@ -82,7 +82,14 @@ def _positive(value: object) -> timedelta:
 
 
 _SERIALIZER = PlainSerializer(format_duration, return_type=str, when_used="json")
-_SCHEMA = WithJsonSchema({"type": "string", "pattern": PATTERN, "examples": ["250ms", "30s", "10m", "24h", "365d"]})
+_SCHEMA = WithJsonSchema(
+    {
+        "type": "string",
+        "pattern": PATTERN,
+        "patternErrorMessage": f"expected {_EXAMPLES}",
+        "examples": ["250ms", "30s", "10m", "24h", "365d"],
+    }
+)
 
 Duration = Annotated[timedelta, BeforeValidator(_from_yaml), _SERIALIZER, _SCHEMA]
 """A length of time; zero is allowed. Written with a unit in YAML, a `timedelta` in Python."""

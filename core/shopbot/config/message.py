@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Wi
 
 from shopbot.config.expected import expected
 from shopbot.config.problem import suggest
-from shopbot.config.section import Section, Text, one_of
+from shopbot.config.section import Section, Text, one_of, text_schema
 
 TAGS: Mapping[str, str] = {
     "order_update": "news about an order",
@@ -26,6 +26,7 @@ https://developers.facebook.com/docs/messenger-platform/reference/send-api"""
 
 _LIMIT_PATTERN = r"^[1-9][0-9]{0,5}/(hour|day|week)$"
 _LIMIT = re.compile(_LIMIT_PATTERN)
+_LIMIT_WORDS = "a limit such as 1/day, 3/week or 2/hour"
 _LONGEST_PAYLOAD = 1000
 _PERIODS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
 
@@ -56,7 +57,7 @@ def _limit(value: object) -> Limit:
     if isinstance(value, Limit):
         return value
     if not isinstance(value, str) or not _LIMIT.fullmatch(value):
-        raise expected("a limit such as 1/day, 3/week or 2/hour")
+        raise expected(_LIMIT_WORDS, text=False)
     count, _, name = value.partition("/")
     return Limit(count=int(count), period=_PERIODS[name])
 
@@ -67,18 +68,22 @@ class UtilityTemplateSettings(Section):
     https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/utility-messages
     """
 
-    name: Text = Field(description="The template's name, as it was approved.")
+    name: Text = Field(description="The template's name, as it was approved.", examples=["order_confirmation"])
     language: Text | None = Field(
         None,
         description="The template's language, as it was approved: en_US. Without one: the shop's locale.",
+        examples=["en", "en_US"],
     )
     parameters: tuple[str, ...] = Field(
-        (), description="Values of the body's placeholders in their order; each is a Jinja template."
+        (),
+        description="Values of the body's placeholders in their order; each is a Jinja template.",
+        examples=[["{{ order.name }}", "{{ order.estimated_delivery | date }}"]],
     )
     body: Text | dict[Text, Text] | None = Field(
         None,
         description="The template's words, with {{1}}, {{2}} where the parameters go, so that `shopbot templates` can "
         "submit it; or the words in several languages, by their names (en, pt_BR), of which the shopper's is used.",
+        examples=["Your order {{1}} is confirmed and arrives on {{2}}, as promised."],
     )
 
     @model_validator(mode="after")
@@ -101,9 +106,12 @@ class QuickReplySettings(Section):
     https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/quick-replies
     """
 
-    title: Text = Field(description="What it says, 20 characters at most; a Jinja template.")
+    title: Text = Field(
+        description="What it says, 20 characters at most; a Jinja template.", examples=["Where's my order?"]
+    )
     payload: Annotated[Text, Field(max_length=_LONGEST_PAYLOAD)] = Field(
-        description="What a rule's `payload:` waits for: ORDER_STATUS. A Jinja template, 1000 characters at most."
+        description="What a rule's `payload:` waits for: ORDER_STATUS. A Jinja template, 1000 characters at most.",
+        examples=["ORDER_STATUS"],
     )
 
 
@@ -116,14 +124,15 @@ class MessageSettings(Section):
     )
     text: Text = Field(
         description="A template file under the templates directory, by its name that ends in .j2, "
-        "or the text itself, as a Jinja template."
+        "or the text itself, as a Jinja template.",
+        examples=["order_confirmation.txt.j2", "{{ order.name }} is confirmed."],
     )
     limit: (
         Annotated[
             Limit,
             BeforeValidator(_limit),
             PlainSerializer(str, return_type=str, when_used="json"),
-            WithJsonSchema({"type": "string", "pattern": _LIMIT_PATTERN, "examples": ["1/day"]}),
+            WithJsonSchema(text_schema(_LIMIT_PATTERN, _LIMIT_WORDS, ["1/day", "3/week", "2/hour"])),
         ]
         | None
     ) = Field(
@@ -140,8 +149,8 @@ class MessageSettings(Section):
         description="Buttons below the text, 13 at most; orders: one for each order that `find_orders` found. They go "
         "with texts inside Messenger's standard window only.",
     )
-    utility_template: UtilityTemplateSettings | None = Field(
+    utility_template: UtilityTemplateSettings | Literal["none"] | None = Field(
         None,
         description="The approved template to use outside Messenger's standard window. Without one such a "
-        "message is held or dropped.",
+        "message is held or dropped, of which `shopbot check` warns; none: that is meant.",
     )

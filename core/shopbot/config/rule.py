@@ -8,9 +8,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from shopbot.config.expected import expected
 from shopbot.config.phrase import check_phrase
 from shopbot.config.problem import suggest
-from shopbot.config.section import Name, OneOrMany, Section, Text
+from shopbot.config.section import Name, OneOrMany, Section, Text, text_schema
 from shopbot.config.shop import check_locale
-from shopbot.config.topics import KNOWN_TOPICS, TOPIC_PATTERN
+from shopbot.config.topics import FINANCIAL_STATUSES, FULFILLMENT_STATUSES, KNOWN_TOPICS, NO_EVENTS, TOPIC_PATTERN
 from shopbot.model.parcel import ParcelStatus
 
 
@@ -23,9 +23,12 @@ class Step(NamedTuple):
     bare name."""
 
 
+_TOPIC_WORDS = "a topic such as orders/paid or messenger/message"
+
+
 def _topic(value: str) -> str:
     if not re.fullmatch(TOPIC_PATTERN, value):
-        raise expected("a topic such as orders/paid or messenger/message", suggest(value, KNOWN_TOPICS))
+        raise expected(_TOPIC_WORDS, suggest(value, KNOWN_TOPICS))
     return value
 
 
@@ -40,7 +43,15 @@ def _step(value: object) -> object:
     raise expected("a step: a name, or one 'name: setting'", hint, text=False)
 
 
-_Topic = Annotated[str, AfterValidator(_topic), WithJsonSchema({"type": "string", "pattern": TOPIC_PATTERN})]
+_Topic = Annotated[
+    str,
+    AfterValidator(_topic),
+    WithJsonSchema(text_schema(TOPIC_PATTERN, _TOPIC_WORDS, KNOWN_TOPICS - NO_EVENTS)),
+]
+_FinancialStatus = Annotated[Text, WithJsonSchema(text_schema(r"\S", "a status", FINANCIAL_STATUSES))]
+_FulfillmentStatus = Annotated[Text, WithJsonSchema(text_schema(r"\S", "a status", FULFILLMENT_STATUSES))]
+_SourceName = Annotated[Text, WithJsonSchema(text_schema(r"\S", "a name", ("web", "pos", "shopify_draft_order")))]
+_Payload = Annotated[Text, WithJsonSchema(text_schema(r"\S", "a payload", ("ORDER_STATUS",)))]
 _Phrase = Annotated[str, AfterValidator(check_phrase)]
 _Language = Annotated[str, AfterValidator(check_locale)]
 _OneStep = Annotated[
@@ -53,15 +64,15 @@ _OneStep = Annotated[
 class WhenSettings(Section):
     """What must be true of the event; everything that is given must hold. A list means any of its values."""
 
-    financial_status: OneOrMany[Text] | None = Field(
+    financial_status: OneOrMany[_FinancialStatus] | None = Field(
         None,
         description="The order's payment: pending, authorized, partially_paid, paid, partially_refunded, "
         "refunded, voided or expired.",
     )
-    fulfillment_status: OneOrMany[Text] | None = Field(
+    fulfillment_status: OneOrMany[_FulfillmentStatus] | None = Field(
         None, description="The order's delivery: unfulfilled, partial, fulfilled or restocked."
     )
-    source_name: OneOrMany[Text] | None = Field(
+    source_name: OneOrMany[_SourceName] | None = Field(
         None,
         description="Where the order was made: web, pos, shopify_draft_order or an app's number, in quotes.",
     )
@@ -77,7 +88,7 @@ class WhenSettings(Section):
         "kind of apostrophe; only for Messenger events. Under the names of languages (en, de, pt_BR) they also say in "
         "which language to answer. Where `payload` is given as well, either will do.",
     )
-    payload: OneOrMany[Text] | None = Field(
+    payload: OneOrMany[_Payload] | None = Field(
         None,
         description="What comes with a button or quick reply that was tapped: ORDER_STATUS, which also stands for "
         "ORDER_STATUS: and something behind it; only for Messenger events.",
@@ -87,13 +98,17 @@ class WhenSettings(Section):
 class RuleSettings(Section):
     """One rule: an event that matches `on`, `when` and `if` runs the steps in their order."""
 
-    name: Name = Field(description="The rule's name in the journal and in claims. Renaming it makes a new rule.")
+    name: Name = Field(
+        description="The rule's name in the journal and in claims. Renaming it makes a new rule.",
+        examples=["order_confirmation"],
+    )
     on: OneOrMany[_Topic] = Field(description="The topics that the rule looks at: orders/paid, or a list of them.")
     when: WhenSettings = Field(WhenSettings(), description="What must be true of the event.")
     condition: Text | None = Field(
         None,
         alias="if",
         description="A Jinja expression without braces that must be true: order.total.amount > 50.",
+        examples=["order.total.amount > 50"],
     )
     once_per: Literal["order", "fulfillment", "refund", "event"] = Field(
         "event",

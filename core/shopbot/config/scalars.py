@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from types import NoneType, UnionType
@@ -9,6 +10,7 @@ from types import NoneType, UnionType
 import yaml
 
 _STANDARD = "tag:yaml.org,2002:"
+_SURPRISING = re.compile(r"[-+]?(0[0-7_]+|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)")
 _LONGEST_NUMBER = 100  # beyond this nobody means a number, and converting one takes quadratic time
 
 _KINDS: tuple[tuple[type | UnionType, str], ...] = (
@@ -59,6 +61,11 @@ def _construct(tag: str, text: str) -> object:
     if construct is None or len(text) > _LONGEST_NUMBER:
         return text
     return construct(yaml.ScalarNode(tag, text))
+
+
+def is_surprising(source: str) -> bool:
+    """Say whether YAML reads a bare number as another one than people do: by eights (`0123`), by sixties (`12:30`)."""
+    return _SURPRISING.fullmatch(source) is not None and source.strip("-+0") != ""
 
 
 def kind(value: object) -> str:

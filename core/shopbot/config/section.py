@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -25,14 +25,14 @@ NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 """Names that appear in keys of the store, in metrics and on the command line."""
 
 _NAME = re.compile(NAME_PATTERN)
+_NAME_WORDS = "a name of lower-case letters, digits and '_' that starts with a letter"
+_TEXT_WORDS = "a text that is not empty"
 
 Item = TypeVar("Item")
 
 
-class Section(BaseModel):
-    """A part of shopbot.yaml: immutable, without unknown keys, and silent about its input in errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+class Written(BaseModel):
+    """What is written in YAML, and described by a JSON schema in the same way."""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler, /) -> JsonSchemaValue:
@@ -43,6 +43,24 @@ class Section(BaseModel):
             if isinstance(field.default, timedelta):
                 properties[field.alias or name]["default"] = format_duration(field.default)
         return schema
+
+
+class Section(Written):
+    """A part of shopbot.yaml: immutable, without unknown keys, and silent about its input in errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def text_schema(pattern: str, words: str, examples: Iterable[str] = ()) -> dict[str, Any]:
+    """Describe texts of one form for editors.
+
+    words: complete "expected …", which is what editors show where a text has another form.
+    examples: what editors propose.
+    """
+    # https://github.com/redhat-developer/yaml-language-server knows patternErrorMessage; others pass it over.
+    schema: dict[str, Any] = {"type": "string", "pattern": pattern, "patternErrorMessage": f"expected {words}"}
+    proposed = sorted(examples)
+    return {**schema, "examples": proposed} if proposed else schema
 
 
 def as_list(value: object) -> object:
@@ -63,7 +81,7 @@ class _OneOrManySchema:
 
 def _name(value: str) -> str:
     if not _NAME.fullmatch(value):
-        raise expected("a name of lower-case letters, digits and '_' that starts with a letter")
+        raise expected(_NAME_WORDS)
     return value
 
 
@@ -75,7 +93,7 @@ def _no_boolean(value: object) -> object:
 
 def _filled(value: str) -> str:
     if not value.strip():
-        raise expected("a text that is not empty")
+        raise expected(_TEXT_WORDS)
     return value
 
 
@@ -113,10 +131,10 @@ def one_of(names: Iterable[str]) -> str:
     return f"{', '.join(most)} or {last}" if most else last
 
 
-Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
+Name = Annotated[str, AfterValidator(_name), WithJsonSchema(text_schema(NAME_PATTERN, _NAME_WORDS))]
 """A name that the merchant chooses: `order_confirmation`."""
 
-Text = Annotated[str, AfterValidator(_filled), WithJsonSchema({"type": "string", "pattern": r"\S"})]
+Text = Annotated[str, AfterValidator(_filled), WithJsonSchema(text_schema(r"\S", _TEXT_WORDS))]
 """A text that says something."""
 
 OneOrMany = Annotated[

@@ -157,6 +157,7 @@ class WebSettings(Section):
     api_keys: tuple[Annotated[SecretStr, AfterValidator(_key)], ...] = Field(
         (),
         description="Bearer keys of the checkout and cart API, several during rotation; none: it is off.",
+        examples=[["${SHOPBOT_API_KEY}"]],
     )
 
 

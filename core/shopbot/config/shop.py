@@ -13,11 +13,12 @@ from pydantic_core.core_schema import ValidationInfo
 
 from shopbot.config.expected import expected
 from shopbot.config.problem import suggest
-from shopbot.config.section import NOT_BOOLEAN, Section, Text
+from shopbot.config.section import NOT_BOOLEAN, Section, Text, text_schema
 
 _SUFFIX = ".myshopify.com"
 _DOMAIN_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}\.myshopify\.com$"
 _DOMAIN = re.compile(_DOMAIN_PATTERN)
+_DOMAIN_WORDS = f"the shop's own hostname in lower case, such as acme{_SUFFIX}"
 _KEY_PREFIX = re.compile(r"[A-Za-z0-9_-]{1,64}:")
 _LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
@@ -25,12 +26,11 @@ _LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 def _domain(value: str) -> str:
     if _DOMAIN.fullmatch(value):
         return value
-    what = f"the shop's own hostname in lower case, such as acme{_SUFFIX}"
     bare = value.strip().lower().removeprefix("https://").removeprefix("http://").split("/")[0]
     for candidate in (bare, bare + _SUFFIX):
         if _DOMAIN.fullmatch(candidate):
-            raise expected(what, suggest_exactly(candidate))
-    raise expected(what, "; the admin shows it under Settings, Domains")
+            raise expected(_DOMAIN_WORDS, suggest_exactly(candidate))
+    raise expected(_DOMAIN_WORDS, "; the admin shows it under Settings, Domains")
 
 
 def suggest_exactly(word: str) -> str:
@@ -84,12 +84,14 @@ class DeliverySettings(Section):
         None,
         description="The country whose public holidays do not count, as its ISO 3166 code: DE. "
         "Without one only weekends are left out.",
+        examples=["DE", "ES", "FR", "GB", "US"],
     )
     subdivision: str | None = Field(
         None,
         validate_default=False,
         description="The state or region whose own holidays do not count either, as its ISO 3166-2 code "
         "without the country: BY.",
+        examples=["BY"],
     )
 
     @field_validator("subdivision")
@@ -113,18 +115,23 @@ class ShopSettings(Section):
     domain: Annotated[
         str,
         AfterValidator(_domain),
-        WithJsonSchema({"type": "string", "pattern": rf"{_DOMAIN_PATTERN}|\$\{{", "examples": [f"acme{_SUFFIX}"]}),
+        WithJsonSchema(text_schema(_DOMAIN_PATTERN, _DOMAIN_WORDS, [f"acme{_SUFFIX}"])),
     ] = Field(description="The shop's own hostname, which webhooks name: acme.myshopify.com.")
-    name: Text = Field(description="What messages call the shop.")
+    name: Text = Field(description="What messages call the shop.", examples=["Acme"])
     locale: Annotated[str, AfterValidator(check_locale)] = Field(
-        "en", description="Language and region of messages, dates and money: en, de, pt_BR."
+        "en",
+        description="Language and region of messages, dates and money: en, de, pt_BR.",
+        examples=["ar", "de", "en", "en_GB", "es", "fr", "pt_BR"],
     )
     timezone: Annotated[str, AfterValidator(_timezone)] = Field(
-        "UTC", description="Time zone of dates in messages and of daily limits: Europe/Berlin."
+        "UTC",
+        description="Time zone of dates in messages and of daily limits: Europe/Berlin.",
+        examples=["America/New_York", "America/Sao_Paulo", "Asia/Tokyo", "Europe/Berlin", "Europe/London", "UTC"],
     )
     key_prefix: Annotated[str, AfterValidator(_key_prefix), WithJsonSchema({"type": "string"})] = Field(
         "",
         description="What begins the keys that other parts of a bot share (cart:, checkout_token:, order_reference:): "
         "needed, as in 'acme:', where several shops have one store.",
+        examples=["acme:"],
     )
     delivery: DeliverySettings = Field(DeliverySettings(), description="How the estimated delivery date is counted.")

@@ -1,7 +1,7 @@
 """Where the state lives: `embedded`, or the URL of a server, whose password is never shown."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, GetJsonSchemaHandler, Secret
@@ -9,6 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from shopbot.config.expected import expected
+from shopbot.config.section import text_schema
 
 EMBEDDED = "embedded"
 SCHEMES = ("redis", "rediss", "unix")
@@ -49,6 +50,4 @@ class StoreAddress(Secret[Annotated[str, AfterValidator(_address)]]):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        schema: dict[str, Any] = {"type": "string", "pattern": _PATTERN}
-        schema["examples"] = [EMBEDDED, "redis://localhost:6379/0", "${REDIS_URL}"]
-        return schema
+        return text_schema(_PATTERN, _WHAT, [EMBEDDED, "redis://localhost:6379/0", "${REDIS_URL}"])

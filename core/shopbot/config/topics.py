@@ -79,6 +79,9 @@ KNOWN_TOPICS = frozenset(
 """Webhook topics about orders, checkouts, parcels, refunds, customers and the app, and Messenger's events.
 https://shopify.dev/docs/api/webhooks/latest. Plugins may bring others."""
 
+NO_EVENTS = frozenset({"messenger/delivery", "messenger/echo", "messenger/read"})
+"""Known topics of which shopbot makes no events: it takes in by itself what they say."""
+
 FINANCIAL_STATUSES = frozenset(
     {
         "pending",
@@ -96,6 +99,11 @@ https://shopify.dev/docs/api/admin-graphql/latest/enums/OrderDisplayFinancialSta
 
 FULFILLMENT_STATUSES = frozenset({"unfulfilled", "partial", "fulfilled", "restocked", "pending"})
 """https://shopify.dev/docs/api/admin-rest/latest/resources/order; `unfulfilled` stands for Shopify's null."""
+
+
+def is_slip(topic: str) -> bool:
+    """Say whether *topic* is none that shopbot knows, and resembles one."""
+    return topic not in KNOWN_TOPICS and suggest(topic, KNOWN_TOPICS) != ""
 
 
 def unfamiliar_names(document: Document) -> list[Problem]:

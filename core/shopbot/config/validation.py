@@ -73,8 +73,11 @@ def _settle(faults: Sequence[_Fault]) -> list[_Fault]:
             continue
         wordings = [group[0].wording for group in branches.values()]
         wanted = " or ".join(dict.fromkeys(wording.expected for wording in wordings))
-        wants_text = any(wording.wants_text for wording in wordings)
-        settled.append(_Fault(place, "union", "", None, Wording(wanted, wants_text=wants_text)))
+        texts = [wording for wording in wordings if wording.wants_text]
+        # Where any text will do, there is nothing to choose from.
+        choices = [choice for wording in texts for choice in wording.choices] if all(w.choices for w in texts) else ()
+        united = Wording(wanted, wants_text=bool(texts), choices=tuple(choices))
+        settled.append(_Fault(place, "union", "", None, united))
     return settled
 
 

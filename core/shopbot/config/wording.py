@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from shopbot.config.expected import KIND
 from shopbot.config.problem import quote, suggest
+from shopbot.config.scalars import is_surprising
 from shopbot.config.scalars import kind as kind_of
 
 _TYPES: Mapping[str, str] = {
@@ -111,8 +112,13 @@ def word(error: ErrorDetails) -> Wording:
     if kind in _CONSTRAINTS:
         expected = _CONSTRAINTS[kind](given)
         choices = tuple(_CHOICE.findall(expected)) if kind in _CHOOSE else ()
-        choosing = kind in _CHOOSE
-        return Wording(expected, wants_text=choosing, about_type=choosing, choices=choices, counts=kind in _COUNTS)
+        return Wording(
+            expected,
+            wants_text=bool(choices),
+            about_type=kind in _CHOOSE,
+            choices=choices,
+            counts=kind in _COUNTS,
+        )
     message = error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     message = message.replace("Input should be", "expected", 1) if message.startswith("Input") else message
     return Wording("", message=" ".join(message.split()) or "this value is refused")
@@ -143,7 +149,7 @@ def show_bare(source: str, value: object, *, quotes: bool) -> str:
     elif quotes or isinstance(value, bool):
         name += f", because YAML reads a bare `{source}` as {reading}"
     else:
-        name = source
+        name = source + (f", which YAML reads as {reading}" if is_surprising(source) else "")
     return name + (f'; put it in quotes: "{source}"' if quotes else "")
 
 

@@ -8,12 +8,16 @@ from zoneinfo import ZoneInfo
 from shopbot.config.document import Document
 from shopbot.config.fields import secret_texts
 from shopbot.config.loader import read
+from shopbot.config.message import UtilityTemplateSettings
+from shopbot.config.plugin_entry import PLUGIN_LISTS
 from shopbot.config.problem import ConfigError, Problem
 from shopbot.config.settings import Settings
 from shopbot.config.store_address import EMBEDDED
+from shopbot.config.surprises import surprising_numbers
 from shopbot.discovery import PluginError, discover
 from shopbot.hooks import Hooks, PluginInstance
-from shopbot.host.message_trials import MessageTrials
+from shopbot.host.examinations.examination import Case
+from shopbot.host.meaning import misunderstandings
 from shopbot.host.plugin_entries import PluginEntries
 from shopbot.host.rule_entries import RuleEntries
 from shopbot.messages.delivery import DeliveryCalendar
@@ -21,7 +25,6 @@ from shopbot.messages.message import MessageSpec, QuickReplySpec, TemplateSpec
 from shopbot.messages.renderer import Renderer
 from shopbot.messages.sandbox import TemplateSandbox
 from shopbot.plugin import Shop
-from shopbot.polling import POLLED_TOPIC
 from shopbot.resources import bundled
 from shopbot.rules.backoff import Backoff
 from shopbot.rules.compliance import COMPLIANCE_RULES
@@ -73,7 +76,10 @@ def check_config(path: Path, environ: Mapping[str, str]) -> Checked:
     if settings is not None:
         blueprint, more = _build(loaded.document, settings, instances, entries)
         found += more
-    problems = tuple(sorted({*loaded.problems, *found}))
+    said = {*loaded.problems, *found}
+    places = {(problem.line, problem.column) for problem in said}
+    said |= {problem for problem in surprising_numbers(loaded.document) if (problem.line, problem.column) not in places}
+    problems = tuple(sorted(said))
     usable = not any(problem.severity == "error" for problem in problems)
     return Checked(
         blueprint=blueprint if usable else None,
@@ -104,7 +110,7 @@ def _build(
     problems: list[Problem] = []
     hooks = Hooks(instances)
     # Rules and messages are checked with what there is: people want all problems at once.
-    complete = entries.complete
+    complete = entries.complete and _all_there(settings, instances)
     directories = [settings.templates_dir, bundled("templates")]
     try:
         sandbox = TemplateSandbox(directories, filters=hooks.filters())
@@ -120,14 +126,22 @@ def _build(
     delivery = settings.shop.delivery
     calendar = DeliveryCalendar(delivery.business_days, shop.timezone, delivery.country, delivery.subdivision)
     messages = {name: _message(name, settings) for name in settings.messages}
-    rules = RuleEntries(document, settings, sandbox, shop, step_names=entries.step_names, complete=complete)
+    rules = RuleEntries(document, settings, sandbox, step_names=entries.step_names, complete=complete)
     compiled = rules.rules()
     problems += rules.problems
-    if settings.pollers and not any(POLLED_TOPIC in rule.topics for rule in compiled):
-        message = f"polled orders count as {POLLED_TOPIC}, and no rule listens to that: lost webhooks are not made good"
-        problems.append(document.problem(document.position(("pollers",)), message, "warning"))
-    trials = MessageTrials(document, shop, compiled, complete=complete)
-    problems += trials.problems(Renderer(messages, sandbox, shop, calendar), messages)
+    problems += misunderstandings(
+        Case(
+            document=document,
+            settings=settings,
+            rules=compiled,
+            messages=messages,
+            hooks=hooks,
+            sandbox=sandbox,
+            renderer=Renderer(messages, sandbox, shop, calendar),
+            shop=shop,
+            complete=complete,
+        )
+    )
     if settings.checkouts and not settings.checkout_tokens.keys:
         message = "checkout links are signed: give `checkout_tokens: {keys: [{id: …, secret: …}]}`"
         problems.append(document.problem(document.position(("checkouts",)), message))
@@ -149,6 +163,12 @@ def _build(
     return blueprint, problems
 
 
+def _all_there(settings: Settings, instances: Sequence[PluginInstance]) -> bool:
+    """Say whether the instances are those of the file: an entry that cannot be read has none, and has its problem."""
+    entries = [(name, entry.use) for name in PLUGIN_LISTS for entry in getattr(settings, name)]
+    return entries == [(instance.section, instance.name) for instance in instances]
+
+
 def _message(name: str, settings: Settings) -> MessageSpec:
     message = settings.messages[name]
     template = message.utility_template
@@ -161,7 +181,7 @@ def _message(name: str, settings: Settings) -> MessageSpec:
             bodies=template.bodies(settings.shop.locale),
             parameters=template.parameters,
         )
-        if template
+        if isinstance(template, UtilityTemplateSettings)
         else None,
         limit=(message.limit.count, message.limit.period) if message.limit else None,
         drop_over_limit=message.on_limit == "drop",

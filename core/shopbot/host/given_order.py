@@ -21,9 +21,6 @@ from shopbot.rules.news import ORDER_TOPICS, PARCEL_TOPICS, REFUND_TOPIC, News, 
 from shopbot.rules.objection import objection
 from shopbot.rules.rule import Rule
 
-BODY_TOPICS = ORDER_TOPICS | PARCEL_TOPICS | {REFUND_TOPIC}
-"""Topics whose bodies say something of an order."""
-
 _ORDER_TOPIC = "orders/paid"
 _NOT_KEPT = (
     "of an order that is worked off the store keeps number, dates, states, parcels and refunds; buyer, lines and total"
@@ -69,7 +66,7 @@ class GivenOrder:
     def read(cls, body: bytes, *, origin: str, received_at: datetime, topic: str = _ORDER_TOPIC) -> Self:
         """Read a webhook's body, or an order as the Admin REST API gives it, under the key `order`.
 
-        topic: one of `BODY_TOPICS`.
+        topic: one of `NEWS_OF_ORDERS`.
 
         Raises:
             UnreadableError: it is no JSON, or not what the topic promises.

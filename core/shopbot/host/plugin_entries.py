@@ -120,4 +120,5 @@ class PluginEntries:
             self._problem(("plugins",), f"'{name}' stands twice, so that a rule's step could mean either")
 
     def _problem(self, path: KeyPath, message: str) -> None:
+        message = self._document.masked(message)
         self.problems.append(self._document.problem(self._document.position(path), message))

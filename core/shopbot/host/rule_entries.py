@@ -1,4 +1,4 @@
-"""The rules of shopbot.yaml: compiles them, and finds those that could never do anything."""
+"""The rules of shopbot.yaml: compiles them, and finds steps and messages that are not there."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,11 +7,8 @@ from shopbot.config.nodes import KeyPath
 from shopbot.config.problem import Problem, suggest
 from shopbot.config.rule import RuleSettings, WhenSettings
 from shopbot.config.settings import Settings
-from shopbot.host.samples import sample_event, sample_orders
+from shopbot.config.wording import show_bare
 from shopbot.messages.sandbox import TemplateError, TemplateSandbox
-from shopbot.plugin import Shop
-from shopbot.rules.attempt import Attempt
-from shopbot.rules.news import ORDER_TOPICS, PARCEL_TOPICS, REFUND_TOPIC, News
 from shopbot.rules.phrases import Phrases
 from shopbot.rules.rule import Filters, Rule, Step
 from shopbot.rules.steps import STEP_NAMES
@@ -19,7 +16,6 @@ from shopbot.rules.steps import STEP_NAMES
 _LISTS_OF_STEPS = {"resolve_psid": "resolvers", "clear_cart": "carts", "send_message": "senders"}
 """Steps that have nothing to do without an entry in their list."""
 
-_NEWS_OF_ORDERS = ORDER_TOPICS | PARCEL_TOPICS | {REFUND_TOPIC}
 _BY_NUMBER = ("one", "several", "none")
 
 
@@ -31,7 +27,6 @@ class RuleEntries:
         document: Document,
         settings: Settings,
         sandbox: TemplateSandbox,
-        shop: Shop,
         *,
         step_names: Sequence[str],
         complete: bool,
@@ -44,7 +39,6 @@ class RuleEntries:
         self._document = document
         self._settings = settings
         self._sandbox = sandbox
-        self._shop = shop
         self._plugin_steps = tuple(step_names)
         self._complete = complete
         self.problems: list[Problem] = []
@@ -55,17 +49,10 @@ class RuleEntries:
 
     def _rule(self, index: int, rule: RuleSettings) -> Rule:
         when = rule.when
-        for subject, topics in (("fulfillment", PARCEL_TOPICS), ("refund", {REFUND_TOPIC})):
-            strangers = [topic for topic in rule.on if topic not in topics]
-            if rule.once_per == subject and strangers:
-                why = f"{strangers[0]} is about none; these are: {', '.join(sorted(topics))}"
-                self._problem(("rules", index, "once_per"), f"`once_per: {subject}`: {why}")
         condition = None
         if rule.condition is not None:
             try:
                 condition = self._sandbox.compile_expression(rule.condition)
-                if set(rule.on) <= ORDER_TOPICS and "payload" not in rule.condition:
-                    condition.evaluate(self._sample_context())
             except TemplateError as error:
                 if not self._may_be_a_plugin_s(error):
                     self._problem(("rules", index, "if"), f"`if:` {error.message}")
@@ -93,7 +80,6 @@ class RuleEntries:
         for number, (name, setting) in enumerate(rule.plan):
             path = ("rules", index, "steps", number)
             self._check_step(path, name, setting)
-            self._check_topics(path, name, rule.on)
             sends += name == "send_message"
             by_number = setting if name == "send_message" and isinstance(setting, dict) else {}
             if by_number and "find_orders" not in [step.name for step in steps]:
@@ -124,7 +110,7 @@ class RuleEntries:
         elif isinstance(setting, dict):
             self._check_messages_by_number((*path, name), setting)
         elif not isinstance(setting, str):
-            self._problem(path, "say which message: `send_message: NAME`")
+            self._problem(path, f"say which message: `send_message: NAME`{self._misread((*path, name))}")
         else:
             self._check_message((*path, name), setting)
 
@@ -137,7 +123,8 @@ class RuleEntries:
                 hint = suggest(str(number), _BY_NUMBER) or f"; known here: {', '.join(_BY_NUMBER)}"
                 self._problem((*path, number), f"unknown key '{number}'{hint}")
             elif not isinstance(message, str):
-                self._problem((*path, number), "say which message, by its name under `messages:`")
+                hint = self._misread((*path, number))
+                self._problem((*path, number), f"say which message, by its name under `messages:`{hint}")
             else:
                 self._check_message((*path, number), message)
 
@@ -147,31 +134,19 @@ class RuleEntries:
             hint = suggest(message, self._settings.messages)
             self._problem(path, f"no message named '{message}' under `messages:`; there are: {names}{hint}")
 
-    def _check_topics(self, path: KeyPath, step: str, topics: Sequence[str]) -> None:
-        """Find steps that could never do anything for the rule's events."""
-        if step in ("opt_out", "opt_in"):
-            strangers = [topic for topic in topics if not topic.startswith("messenger/")]
-            if strangers:
-                self._problem(path, f"the step '{step}' is about what a shopper says, and {strangers[0]} is not")
-        if step == "update_order_reference":
-            strangers = [topic for topic in topics if topic not in _NEWS_OF_ORDERS]
-            if strangers:
-                known = ", ".join(sorted(_NEWS_OF_ORDERS))
-                self._problem(
-                    path, f"{strangers[0]} has no news of an order for the step '{step}'; these have: {known}"
-                )
+    def _misread(self, path: KeyPath) -> str:
+        """Say what YAML made of the bare word that stands in place of a name, as the end of a sentence."""
+        written = self._document.scalar(path)
+        if written is None or not written.plain or written.value is None:
+            return ""
+        return f", got {show_bare(written.source, written.value, quotes=True)}"
 
     def _may_be_a_plugin_s(self, error: TemplateError) -> bool:
         """Say whether the fault may only be that a plugin is missing, which is reported already."""
         return not self._complete and error.message.startswith(("there is no filter", "there is no test"))
 
-    def _sample_context(self) -> Mapping[str, object]:
-        """Give what `if:` may ask about, for an order that has everything."""
-        attempt = Attempt(event=sample_event(), number=1, earlier=(), clock=lambda: sample_event().received_at)
-        attempt.news = News(order=sample_orders(self._shop)[0])
-        return attempt.context()
-
     def _problem(self, path: tuple[str | int, ...], message: str) -> None:
+        message = self._document.masked(message)
         self.problems.append(self._document.problem(self._document.position(path), message))
 
 

@@ -18,16 +18,21 @@ from shopbot.plugin import Shop
 from shopbot.rules.attempt import Attempt
 from shopbot.rules.news import ORDER_TOPICS, PARCEL_TOPICS, REFUND_TOPIC, News
 from shopbot.rules.rule import Rule
+from shopbot.rules.talk import MOST_ORDERS
 
 _ORDERED_AT = datetime(2026, 2, 5, 9, 30, tzinfo=UTC)
 _LINES = 25
+_PARCELS = 5
 
 # What the samples below are called, each in the order of its function.
 ORDER_NAMES = ("everyday", "long", "bare")
 PARCEL_NAMES = (*(status.value for status in ParcelStatus), "untracked")
-REFERENCE_NAMES = ("everyday", "bare", *PARCEL_NAMES, "partial", "order_cancelled", "order_refunded")
+REFERENCE_NAMES = ("everyday", "bare", *PARCEL_NAMES, "partial", "order_cancelled", "order_refunded", "long")
 REFUND_NAMES = ("everyday", "bare")
+LONGEST = frozenset({"long", "many"})
+"""The samples that are as long as orders get, and not as they mostly are."""
 
+_LONG_LAST_NAME = "von und zu Hohenstein-Wittelsbach"
 _LONG_TITLE = "Hand-thrown stoneware breakfast bowl with a speckled glaze, made to order in our workshop"
 
 
@@ -69,7 +74,14 @@ def sample_orders(shop: Shop) -> Sequence[Order]:
         ),
     )
     long_line = LineItem(title=_LONG_TITLE, quantity=3, price=Money(amount=Decimal("1234.50"), currency="EUR"))
-    long = everyday.model_copy(update={"line_items": (long_line,) * _LINES})
+    long = everyday.model_copy(
+        update={
+            "name": "#ACME-ONLINE-2026-0001234",
+            "customer": Customer(id=115310627314723954, first_name="Maximiliana-Alexandra", last_name=_LONG_LAST_NAME),
+            "total": Money(amount=Decimal("92587.50"), currency="EUR"),
+            "line_items": (long_line,) * _LINES,
+        }
+    )
     bare = Order(id=820982911946154508, name="#1234", financial_status="paid", created_at=_ORDERED_AT)
     return (everyday, long, bare)
 
@@ -100,15 +112,18 @@ def sample_references(shop: Shop) -> Sequence[OrderReference]:
         {"cancelled_at": _ORDERED_AT},
         {"financial_status": "refunded"},
     )
+    last = parcels[1].parcels[0]
+    several = tuple(last.model_copy(update={"fulfillment_id": last.fulfillment_id + n}) for n in range(_PARCELS))
     return (
         known,
         OrderReference.of(bare.id, None).with_order(bare),
         *parcels,
         *(parcels[1].model_copy(update=change) for change in changes),
+        known.model_copy(update={"parcels": several}),
     )
 
 
-def sample_choice(shop: Shop) -> Sequence[OrderReference]:
+def sample_choice(shop: Shop, count: int = 3) -> Sequence[OrderReference]:
     """Make several orders of one shopper, the newest first."""
     newest = sample_references(shop)[0]
     changes = (
@@ -117,7 +132,7 @@ def sample_choice(shop: Shop) -> Sequence[OrderReference]:
             "number": f"#{1234 - 7 * number}",
             "created_at": _ORDERED_AT - timedelta(days=9 * number),
         }
-        for number in range(3)
+        for number in range(count)
     )
     return [newest.model_copy(update=change) for change in changes]
 
@@ -180,6 +195,7 @@ def _answers(event: Event, shop: Shop, found: Sequence[str]) -> Iterator[Sample]
         yield from _named(REFERENCE_NAMES, (About(event, orders=(reference,)) for reference in references))
     if "several" in found:
         yield Sample("several", About(event, orders=sample_choice(shop)))
+        yield Sample("many", About(event, orders=sample_choice(shop, MOST_ORDERS)))
     if "none" in found:
         yield Sample("no_order", About(event))
 

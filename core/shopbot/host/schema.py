@@ -1,14 +1,12 @@
 """The JSON schema of shopbot.yaml, made from the settings and from the plugins that are installed, for editors."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from shopbot.config.plugin_entry import PLUGIN_LISTS
 from shopbot.config.settings import Settings
 from shopbot.discovery import Found, PluginError, PluginType
 from shopbot.host.plugin_entries import KIND_OF_LIST
-
-Schema = dict[str, Any]
+from shopbot.host.schema_proposals import Schema, name_parts, step_schema, tidy, with_examples
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
 """What yaml-language-server reads best. https://github.com/redhat-developer/yaml-language-server"""
@@ -21,7 +19,7 @@ def build_schema(catalogue: Mapping[str, Found | PluginError]) -> Schema:
 
     A plugin that is not installed here (a drop-in file of another machine) may have any settings.
     """
-    schema: Schema = {"$schema": DIALECT, **Settings.model_json_schema(), "title": "shopbot.yaml"}
+    schema: Schema = {"$schema": DIALECT, **Settings.model_json_schema()}
     definitions: Schema = schema["$defs"]
     entry: Schema = definitions.pop("PluginEntry")
     poller_entry: Schema = definitions.pop("PollerEntry")
@@ -32,8 +30,12 @@ def build_schema(catalogue: Mapping[str, Found | PluginError]) -> Schema:
         kind = KIND_OF_LIST.get(name)
         fitting = [plugin for plugin in plugins if kind is None or kind in plugin.kinds]
         schema["properties"][name]["items"] = _entry(entry, fitting)
+    steps = [plugin.name for plugin in plugins if "step" in plugin.kinds]
+    definitions["RuleSettings"]["properties"]["steps"]["items"] = step_schema(steps)
     _allow_variables(schema)
-    return schema
+    tidied: Schema = tidy(schema)
+    name_parts(tidied["$defs"])
+    return {**tidied, "title": "shopbot.yaml"}
 
 
 def _loadable(catalogue: Mapping[str, Found | PluginError]) -> Iterator[PluginType]:
@@ -79,7 +81,7 @@ def _plugin_definitions(plugin: PluginType, entry: Schema) -> Schema:
             "properties": {
                 "use": {"const": plugin.name},
                 **framework,
-                **own.get("properties", {}),
+                **with_examples(plugin, own.get("properties", {})),
             },
         },
         **nested,

@@ -10,10 +10,13 @@ from shopbot.messages.filters import Formatting
 from shopbot.messages.locales import babel_locale, locale_chain
 from shopbot.messages.message import About, MessageSpec, SendRequest
 from shopbot.messages.sandbox import CompiledTemplate, TemplateSandbox
+from shopbot.messages.template_reading import example_of
 from shopbot.messages.text import fit, length
 from shopbot.model.message import Delivery, OutboundMessage, QuickReply, UtilityTemplate
 from shopbot.model.order import Customer, Order
 from shopbot.model.order_reference import OrderReference, OrderStatus
+from shopbot.model.parcel import Parcel
+from shopbot.model.refund import Refund
 from shopbot.plugin import Shop
 
 MOST_QUICK_REPLIES = 13
@@ -38,6 +41,19 @@ class ReferenceView(OrderReference):
 
     estimated_delivery: date | None = None
     """What the carrier expects, else what the shop does; None where that day has passed, or nothing is to come."""
+
+
+READABLE: Mapping[str, object] = {
+    "order": example_of(OrderView),
+    "orders": (example_of(ReferenceView),),
+    "parcel": example_of(Parcel),
+    "refund": example_of(Refund),
+    "customer": example_of(Customer),
+    "shop": dict.fromkeys(("name", "domain", "locale"), ""),
+    "locale": "",
+    "event": dict.fromkeys(("topic", "source"), ""),
+}
+"""What the templates of messages can name, by examples: see `template_reading`."""
 
 
 class Renderer:
@@ -134,7 +150,19 @@ class Renderer:
         return UtilityTemplate(name=template.name, language=language, parameters=values)
 
     def quick_replies(self, spec: MessageSpec, about: About) -> tuple[QuickReply, ...]:
-        """Make a message's quick replies: those of the YAML, or one for each order that was found.
+        """Make a message's quick replies as Messenger takes them: so many, and with titles so long.
+
+        Raises:
+            TemplateError: one cannot be rendered for this event.
+        """
+        whole = [reply for reply in self.whole_quick_replies(spec, about) if reply.title and reply.payload]
+        return tuple(
+            reply.model_copy(update={"title": fit(reply.title, LONGEST_TITLE)[0]})
+            for reply in whole[:MOST_QUICK_REPLIES]
+        )
+
+    def whole_quick_replies(self, spec: MessageSpec, about: About) -> Sequence[QuickReply]:
+        """Make a message's quick replies: those of the YAML in their order, or one for each order that was found.
 
         Raises:
             TemplateError: one cannot be rendered for this event.
@@ -149,11 +177,7 @@ class Renderer:
         ]
         if spec.offers_orders:
             replies += [self._offer(order, locale) for order in about.orders]
-        whole = [reply for reply in replies if reply.title and reply.payload]
-        return tuple(
-            reply.model_copy(update={"title": fit(reply.title, LONGEST_TITLE)[0]})
-            for reply in whole[:MOST_QUICK_REPLIES]
-        )
+        return replies
 
     def _short(self, spec: MessageSpec, about: About, part: str, source: str, locale: str) -> str:
         template = self._sandbox.compile_text(source, f"messages.{spec.name}.{part}")

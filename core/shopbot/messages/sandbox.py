@@ -13,7 +13,9 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Final
 
+from jinja2 import nodes
 from jinja2.environment import Template, TemplateExpression
+from jinja2.meta import find_referenced_templates
 
 from shopbot.messages.filters import FORMATTING_KEY, Formatting
 from shopbot.messages.locales import babel_locale, likely_tag
@@ -21,6 +23,7 @@ from shopbot.messages.template_budget import BUDGET_KEY, Budget
 from shopbot.messages.template_environment import MessageEnvironment, TemplateDirectories, checked_source
 from shopbot.messages.template_error import TemplateError, explain
 from shopbot.messages.template_language import TEMPLATE_SUFFIX, check_name, did_you_mean
+from shopbot.messages.template_reading import names_read, slips
 from shopbot.messages.template_values import check_length
 
 __all__ = ["CompiledTemplate", "Expression", "TemplateError", "TemplateSandbox"]
@@ -38,6 +41,16 @@ class CompiledTemplate:
     locale: str | None
     """The language to write dates and amounts in, which is the text's own; None where it is not known."""
     template: Template
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a template reads, whichever way it goes."""
+
+    slips: Sequence[TemplateError]
+    """Names and fields that do not exist, though it reads them without asking."""
+    names: frozenset[str]
+    """The names that it starts from, such as `order`; those that it sets itself included."""
 
 
 class Expression:
@@ -180,6 +193,46 @@ class TemplateSandbox:
         except Exception as error:
             raise explain(error, template.name, context) from error
         return "".join(pieces)
+
+    def read_file(self, name: str, known: Mapping[str, object]) -> Reading:
+        """Look at every branch of a file, and of those that it takes in, without rendering it.
+
+        known: what the context will hold, by name, as `template_reading.example_of` makes it. What cannot be compiled
+        reads nothing: compiling it says what is wrong.
+        """
+        return self._read(lambda: self.compile_file(name), name, lambda: self._files.source(name), known)
+
+    def read_text(self, source: str, name: str, known: Mapping[str, object]) -> Reading:
+        """Do as `read_file`, for a template that stands in the configuration."""
+        return self._read(lambda: self.compile_text(source, name), name, lambda: source, known)
+
+    def read_expression(self, source: str, known: Mapping[str, object], name: str = "if") -> Reading:
+        """Do as `read_file`, for an expression."""
+        return self._read(lambda: self.compile_expression(source, name), name, lambda: f"{{{{ {source} }}}}", known)
+
+    def _read(
+        self, compiled: Callable[[], object], name: str, source: Callable[[], str], known: Mapping[str, object]
+    ) -> Reading:
+        try:
+            compiled()
+        except TemplateError:
+            return Reading((), frozenset())
+        trees: dict[str, nodes.Template] = {}
+        waiting = {name: source()}
+        while waiting:
+            part, text = waiting.popitem()
+            tree = trees[part] = self._environment.parse(text, part)
+            named = {str(other) for other in find_referenced_templates(tree)} - trees.keys()
+            waiting |= {other: self._files.source(other) for other in named if not self._missing(other)}
+        found = slips(list(trees.values()), known, self._environment.globals)
+        return Reading(
+            slips=[
+                TemplateError(slip.message, slip.line, part)
+                for part, several in zip(trees, found, strict=True)
+                for slip in several
+            ],
+            names=frozenset(name for tree in trees.values() for name in names_read(tree)),
+        )
 
     def _find_localised(self, name: str, locales: Sequence[str]) -> CompiledTemplate:
         try:

@@ -111,21 +111,25 @@ class TemplateDirectories(BaseLoader):
         })  # fmt: skip
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, None, None]:
+        """Read a template, for Jinja; raises as `source` does."""
+        del environment
+        return self.source(template), None, None
+
+    def source(self, name: str) -> str:
         """Read a template.
 
         Raises TemplateNotFound when there is none, TemplateSyntaxError for a file that is too large or no UTF-8.
         """
-        del environment
-        path = self.find(template)
+        path = self.find(name)
         if path is None:
-            raise TemplateNotFound(template)
+            raise TemplateNotFound(name)
         with path.open("rb") as file:
             source = file.read(MAX_SOURCE_BYTES + 1)
         try:
-            return checked_source(source.decode(), template), None, None
+            return checked_source(source.decode(), name)
         except UnicodeDecodeError as error:
             line = source.count(b"\n", 0, error.start) + 1
-            raise TemplateSyntaxError("the file is not in UTF-8", line, template) from error
+            raise TemplateSyntaxError("the file is not in UTF-8", line, name) from error
 
 
 def checked_source(source: str, name: str | None) -> str:

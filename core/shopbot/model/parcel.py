@@ -49,6 +49,9 @@ _BY_CARRIER = {
 """The rest (label_printed, label_purchased, confirmed and what is new) says no more than that it was handed over.
 https://shopify.dev/docs/api/customer/latest/enums/FulfillmentEventStatus"""
 
+EVENT_STATUSES = frozenset({*_BY_CARRIER.values(), ParcelStatus.SHIPPED})
+"""What a carrier's event can say: all but what only the shop knows."""
+
 _BY_SHOP = {
     "pending": ParcelStatus.PREPARING,
     "open": ParcelStatus.PREPARING,

@@ -60,10 +60,15 @@ class TemplateDefinition(Value):
         if sorted(self.placeholders) != list(range(1, len(self.placeholders) + 1)):
             return "placeholders are numbered {{1}}, {{2}} and so on, without a gap"
         if len(self.placeholders) != parameters:
-            return f"the text has {len(self.placeholders)} placeholders, and `parameters:` has {parameters} values"
+            has = f"the text has {_count(len(self.placeholders), 'placeholder')}"
+            return f"{has}, and `parameters:` has {_count(parameters, 'value')}"
         if _PLACEHOLDER.match(self.body.strip()) or self.body.strip().endswith("}}"):
             return "the text may neither begin nor end with a placeholder"
         return None
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def one_line(value: str) -> str:

@@ -5,15 +5,29 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from shopbot.messages.template_reading import UNKNOWN, example_of
 from shopbot.model.event import Event
-from shopbot.model.order import Order
+from shopbot.model.order import Customer, Order
 from shopbot.model.order_reference import OrderReference
 from shopbot.model.outcome import JournalEntry, Outcome, Status
+from shopbot.model.parcel import Parcel
 from shopbot.model.reason import Reason
+from shopbot.model.refund import Refund
 from shopbot.model.run import Run
 from shopbot.rules.news import News
 
 _LONGEST_DETAIL = 1000
+
+READABLE: Mapping[str, object] = {
+    "order": example_of(Order),
+    "customer": example_of(Customer),
+    "event": dict.fromkeys(("topic", "source"), ""),
+    "parcel": example_of(Parcel),
+    "refund": example_of(Refund),
+    "text": "",
+    "payload": UNKNOWN,
+}
+"""What `if:` expressions can name, by examples: see `template_reading`."""
 
 
 @dataclass(slots=True)

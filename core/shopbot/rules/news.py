@@ -27,6 +27,13 @@ FULFILLMENT_TOPICS = frozenset({"fulfillments/create", "fulfillments/update"})
 FULFILLMENT_EVENT_TOPIC = "fulfillment_events/create"
 REFUND_TOPIC = "refunds/create"
 PARCEL_TOPICS = FULFILLMENT_TOPICS | {FULFILLMENT_EVENT_TOPIC}
+NEWS_OF_ORDERS = ORDER_TOPICS | PARCEL_TOPICS | {REFUND_TOPIC}
+"""Topics whose bodies say which order they are about."""
+ACTS = ("message", "postback", "referral", "optin", "reaction")
+"""What a shopper does in Messenger, in the order in which an update is searched for it."""
+ACT_TOPICS = frozenset(f"messenger/{act}" for act in ACTS)
+SPOKEN_TOPICS = frozenset({"messenger/message", "messenger/postback"})
+"""Topics whose bodies may say what a shopper wrote, or which button they tapped."""
 
 
 class UnreadableError(ValueError):

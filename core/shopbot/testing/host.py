@@ -69,7 +69,7 @@ rules:
     once_per: order
     steps: [resolve_psid, clear_cart, save_order_reference, {send_message: order_confirmation}]
 messages:
-  order_confirmation: {tag: order_update, text: order_confirmation.txt.j2}
+  order_confirmation: {tag: order_update, text: order_confirmation.txt.j2, utility_template: none}
 """
 """A configuration for tests: every well-formed PSID is trusted, and retries come at once."""
 

@@ -20,6 +20,7 @@ from shopbot.model.event import Arrival, Source
 from shopbot.model.failures import Rejected
 from shopbot.model.psid import is_psid
 from shopbot.model.request import InboundRequest, Origin
+from shopbot.rules.news import ACTS
 from shopbot.store.claims import read_metadata
 from shopbot.store.conversations import Conversations
 from shopbot.store.echoes import Echoes
@@ -27,10 +28,6 @@ from shopbot.store.errors import StoreError
 from shopbot.store.inbox import Inbox
 from shopbot.store.milliseconds import milliseconds
 from shopbot.web.probe import echoed
-
-_KINDS = ("message", "postback", "referral", "optin", "reaction")
-"""What a shopper does, in the order of looking: an item has one of these keys. What Meta may add later is answered and
-left."""
 
 _LONGEST_ID = 200
 
@@ -128,7 +125,8 @@ class MessengerWebhooks:
         psid = sender.get("id") if isinstance(sender, Mapping) else None
         if not isinstance(psid, str):
             return
-        kind = next((kind for kind in _KINDS if isinstance(item.get(kind), Mapping)), None)
+        # What Meta may add later is answered and left.
+        kind = next((kind for kind in ACTS if isinstance(item.get(kind), Mapping)), None)
         if kind is None:
             await self._receipts(shop, psid, item)
             return

@@ -1,0 +1,46 @@
+"""Bare numbers that YAML reads otherwise than people do are named, also where a number is wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shopbot.config.document import parse
+from shopbot.config.scalars import is_surprising
+from shopbot.config.surprises import surprising_numbers
+from shopbot.host.blueprint import check_config
+
+SHOP = "shop: {domain: acme.myshopify.com, name: Acme}\n"
+
+
+@pytest.mark.parametrize("source", ["010", "0123", "-017", "1:30", "12:30", "190:20:30.5", "0_17"])
+def test_these_surprise(source: str) -> None:
+    assert is_surprising(source)
+
+
+@pytest.mark.parametrize("source", ["0", "00", "10", "1_000", "0x1F", "0b11", "1.50", "-5", "+5", "1e3", "08", "9:75"])
+def test_these_do_not(source: str) -> None:
+    assert not is_surprising(source)
+
+
+def test_a_surprise_is_named_with_its_place_and_with_what_it_is_read_as() -> None:
+    document = parse("a:\n  - b: 010\n  - 1:30\nc: '010'\nd: 10\n", "f")
+
+    assert [str(problem) for problem in surprising_numbers(document)] == [
+        "f:2:8: warning: a[0].b: YAML reads a bare `010` as 8; write 8 if that is meant",
+        "f:3:5: warning: a[1]: YAML reads a bare `1:30` as 90; write 90 if that is meant",
+    ]
+
+
+def test_where_the_value_is_refused_nothing_more_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "shopbot.yaml"
+    path.write_text(SHOP + "retry: {attempts: 010, first: 1:30}\ncart_limits: {lines: 0777}\n", encoding="utf-8")
+
+    problems = [str(problem).rpartition("shopbot.yaml:")[2] for problem in check_config(path, {}).problems]
+
+    assert problems == [
+        "2:19: warning: retry.attempts: YAML reads a bare `010` as 8; write 8 if that is meant",
+        "2:31: retry.first: expected a duration such as 30s, 10m, 24h or 365d, got 1:30, which YAML reads as 90: say which unit",  # noqa: E501 - as it is printed
+        "3:22: cart_limits.lines: expected at most 250, got 0777, which YAML reads as 511",
+    ]
