@@ -435,7 +435,6 @@ async def test_an_event_that_is_to_be_forgotten_leaves_nothing_at_all(kind: str,
         queue = await a_queue(store)
         settlement = replace(a_settlement(journal=[a_line()]), forget=True)
         await queue.settle(await one(queue), settlement, NOW)
-        await asyncio.sleep(SOON)
 
         keys = {KEYS.event("webhook:1"), KEYS.journal("webhook:1"), KEYS.seen("webhook:1")}
         assert await store.client.exists(*keys) == 0

@@ -222,6 +222,7 @@ class Queue:
                 *(keys.retries, keys.dead, keys.held, keys.parked),
                 event_key if order_id is None else keys.order_events(order_id),
                 event_key if psid is None else keys.events_of(psid),
+                keys.seen(event_id),
             ],
             [
                 GROUP,
@@ -230,7 +231,7 @@ class Queue:
                 settlement.disposition,
                 milliseconds(now),
                 milliseconds(settlement.due_at or now),
-                1 if settlement.forget else self._journal_ttl_ms,
+                0 if settlement.forget else self._journal_ttl_ms,
                 settlement.attempts,
                 settlement.status,
                 settlement.reason or "",
@@ -238,8 +239,6 @@ class Queue:
                 *[entry.model_dump_json(exclude_defaults=True) for entry in settlement.journal],
             ],
         )
-        if settlement.forget:
-            await self._client.unlink(keys.seen(event_id))
         return bool(settled == 1)
 
     async def _load(self, entries: Iterable[_Entry]) -> Sequence[Delivery]:

@@ -1,14 +1,19 @@
 -- Ends one attempt at an event: its journal lines are kept and it leaves the worker, all at once.
 -- KEYS: inbox, event hash, journal, retries, dead, held, parked, the order's index and the shopper's (each the event
---   hash again where there is none).
+--   hash again where there is none), what says that the event has been taken in.
 -- ARGV: group, entry's id, event id, disposition (finished, retry, held, parked, dead), now ms, due ms, life in ms of
---   what is finished, attempts so far, status, reason, order id (empty: none), then the journal lines.
+--   what is finished (0: nothing is kept of it, not even that it was taken in), attempts so far, status, reason, order
+--   id (empty: none), then the journal lines.
 -- Returns 1, or 0 when another worker has settled the event meanwhile: then nothing is changed.
 if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then
   return 0
 end
 local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
 redis.call('XDEL', KEYS[1], ARGV[2])
+if ARGV[4] == 'finished' and ARGV[7] == '0' then
+  redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[10])
+  return 1
+end
 if entry and entry[2][3] == 'head' then
   -- Its first attempt: what lay in the entry alone lies in its hash from now on; the body only while it may be needed.
   redis.call('HSET', KEYS[2], 'head', entry[2][4])
