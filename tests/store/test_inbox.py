@@ -24,6 +24,11 @@ async def waiting_ids(store: OpenStore) -> list[str]:
     return [fields[b"id"].decode() for _, fields in await entries(store)]
 
 
+async def calls_that_wait_behind_another(store: OpenStore) -> bool:
+    """Say whether the server has more from a connection than the command that it holds back."""
+    return any(int(client["qbuf"]) > 0 for client in await store.client.client_list() if client["cmd"] == "evalsha")
+
+
 @on_every_store
 async def test_an_accepted_event_is_stored_whole_and_waits_for_a_worker(kind: str, tmp_path: Path) -> None:
     arrival = an_arrival(body=b'{"raw": "\xc3\xa9 \\u00e9"}')
@@ -135,6 +140,30 @@ async def test_arrivals_that_come_while_a_batch_is_on_its_way_share_the_next_one
         await asyncio.gather(first, *others)
 
         assert await store.calls("evalsha") - before == 2
+
+
+@on_every_store
+async def test_a_flood_is_kept_in_the_order_in_which_it_came(kind: str, tmp_path: Path) -> None:
+    async with running_store(kind, tmp_path) as store, open_inbox(store) as inbox:
+        assert all(await asyncio.gather(*(inbox.add(an_arrival(n)) for n in range(500))))
+
+        assert await waiting_ids(store) == [f"webhook:{n}" for n in range(500)]
+
+
+@on_real_stores
+async def test_batches_whose_connection_is_lost_are_all_kept_once(kind: str, tmp_path: Path) -> None:
+    async with running_store(kind, tmp_path) as store, open_inbox(store) as inbox:
+        await inbox.add(an_arrival(0))
+        await store.client.client_pause(60_000, all=False)  # writes alone wait
+
+        flood = [inbox.add(an_arrival(n)) for n in range(1, 201)]
+        while not await calls_that_wait_behind_another(store):
+            await asyncio.sleep(0.01)
+        await store.client.client_kill_filter(_type="normal", skipme=True)
+        await store.client.client_unpause()
+
+        assert await asyncio.gather(*flood) == [True] * 200
+        assert sorted(await waiting_ids(store)) == sorted(f"webhook:{n}" for n in range(201))
 
 
 @on_real_stores

@@ -20,6 +20,8 @@ BATCH_BYTES = 2 * 1024 * 1024
 """A batch ends here, so that one flood cannot hold up the server or fill its input buffer."""
 MOST_WAITING_BYTES = 128 * 1024 * 1024
 """While the store hangs, so much waits in memory; who comes then is told to come again."""
+_IN_FLIGHT = 2
+"""So many batches are on their way at once, so that neither the server nor this process waits for the other."""
 _FSYNC_BATCHES = 8
 """So many times larger a batch may be where each waits for an fsync that the server makes at its own pace."""
 
@@ -31,8 +33,9 @@ _Waiting = tuple[Arrival, asyncio.Future[bool], bytes]
 class Inbox:
     """The door to the event stream of one shop.
 
-    `add` queues an arrival; a task of this object's own writes what is queued, batch after batch: while one batch is
-    on its way to disk, the next one gathers. A caller that goes away does not take its arrival with it.
+    `add` queues an arrival; tasks of this object's own write what is queued, batch after batch, in its order: while one
+    batch is on its way to disk and another one to the server, the next one gathers. A caller that goes away does not
+    take its arrival with it.
     """
 
     def __init__(
@@ -53,19 +56,18 @@ class Inbox:
         self._waiting_bytes = 0
         self._wakeup = asyncio.Event()
         self._closing = False
-        self._writer: asyncio.Task[None] | None = None
+        self._writers: list[asyncio.Task[None]] = []
         self._log = structlog.get_logger("shopbot.store")
 
     def start(self) -> None:
-        """Start the writer task on the running loop."""
-        self._writer = asyncio.create_task(self._write(), name="inbox-writer")
+        """Start the writing tasks on the running loop."""
+        self._writers = [asyncio.create_task(self._write(), name="inbox-writer") for _ in range(_IN_FLIGHT)]
 
     async def stop(self) -> None:
-        """Write what is queued, then end the writer."""
+        """Write what is queued, then end the writers."""
         self._closing = True
         self._wakeup.set()
-        if self._writer is not None:
-            await self._writer
+        await asyncio.gather(*self._writers)
         await self._script.close()
 
     def add(self, arrival: Arrival) -> asyncio.Future[bool]:
@@ -78,7 +80,7 @@ class Inbox:
             StoreError: it could not be stored, or the inbox is stopped; the sender must be told to come again.
         """
         accepted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        if self._closing or self._writer is None:
+        if self._closing or not self._writers:
             accepted.set_exception(StoreError("the inbox is stopped"))
             return accepted
         try:
@@ -98,7 +100,8 @@ class Inbox:
     async def _write(self) -> None:
         while True:
             await self._wakeup.wait()
-            self._wakeup.clear()
+            if not self._closing:
+                self._wakeup.clear()
             while self._queue:
                 await self._flush(self._next_batch())
             if self._closing:
