@@ -27,6 +27,7 @@ from support.attacked_shop import (
 from support.eventually import eventually
 from support.stores import running_store
 
+CHANNEL = "messenger:102290129340398"
 CALLS_A_SECOND = 300
 """Meta's cap for a Page.
 https://developers.facebook.com/documentation/business-messaging/messenger-platform/overview/rate-limiting"""
@@ -81,6 +82,22 @@ class TestARevokedToken:
             assert sorted(names(shop.messenger)) == ["#1001", "#1002", "#1003", "#1004", "#1005", "#2000"]
             assert (await readiness(shop))[0] == 200
             assert len(logged(shop, "channel_up")) == 1
+
+    async def test_is_tried_soon_again_when_the_turn_went_to_a_message_that_could_not_go(self, tmp_path: Path) -> None:
+        clock = MovedClock()
+        async with shop_under_test(tmp_path, clock=clock) as shop:
+            shop.messenger.tokens.revoke()
+            await post_orders(shop, 3)
+            await eventually(lambda: all_parked(shop, 3), "all parked")
+            channels = Channels(shop.store, shop.keys)
+            await channels.ask(CHANNEL, 1, clock() + timedelta(seconds=PROBE_SECONDS))
+            shop.messenger.tokens.accept(PAGE_TOKEN)
+            clock.move(seconds=PROBE_SECONDS + 1)
+            assert shop.messenger.sent_count == 0
+
+            await channels.probe_soon(CHANNEL)
+
+            await shop.messenger.wait_for_sent(3)
 
     async def test_is_over_at_once_when_the_host_starts_with_a_new_token(self, tmp_path: Path) -> None:
         page = MessengerSimulator(access_token=PAGE_TOKEN)

@@ -34,7 +34,7 @@ from shopbot.rules.steps import Steps
 from shopbot.rules.talk import Talk
 from shopbot.rules.track_order import UpdateOrderReference
 from shopbot.rules.vouching import Vouching
-from shopbot.store.channels import PROBE_SECONDS, Channels, ChannelState
+from shopbot.store.channels import Channels
 from shopbot.store.claims import Claims
 from shopbot.store.connection import connect, connect_blocking
 from shopbot.store.conversations import Conversations
@@ -49,6 +49,9 @@ from shopbot.store.references import References
 from shopbot.store.shoppers import Shoppers
 from shopbot.web.probe import KEPT_TOPIC
 from shopbot.worker import Worker
+
+_BETWEEN_TRIES_SECONDS = 1.0
+"""How long an event that finds out whether a channel works again has for its turn, before the next one comes."""
 
 
 class Role(StrEnum):
@@ -297,8 +300,9 @@ class ShopHost:
             await queue.unpark()
             return
         now = self.clock()
-        down = any(closure is not None and closure.state is ChannelState.DOWN for closure in closures)
-        if down and abs((now - self._tried).total_seconds()) > PROBE_SECONDS:
+        due = any(closure is not None and closure.may_be_tried(now) for closure in closures)
+        # Soon again, if it must be: the turn may have gone to a message that could not be sent for another reason.
+        if due and abs((now - self._tried).total_seconds()) > _BETWEEN_TRIES_SECONDS:
             self._tried = now
             await queue.unpark(1)
 

@@ -58,6 +58,15 @@ class Closure:
     since: datetime
     until: datetime | None
     """None while it is down: it opens when a send gets through."""
+    probed_at: datetime | None = None
+    """While it is down, when a message last tried it; None when the next one may."""
+
+    def may_be_tried(self, now: datetime) -> bool:
+        """Say whether the channel is down and a message may find out whether it still is."""
+        if self.state is not ChannelState.DOWN:
+            return False
+        # A clock that was put back must not keep the channel down.
+        return self.probed_at is None or not 0 <= (now - self.probed_at).total_seconds() < PROBE_SECONDS
 
 
 class Channels:
@@ -111,14 +120,16 @@ class Channels:
 
     async def closure(self, name: str, now: datetime) -> Closure | None:
         """Say why a channel lets nothing through; None when it is open."""
-        found = await self._client.hmget(self._keys.channel(name), ["state", "reason", "since_ms", "until_ms"])
-        state, reason, since_ms, until_ms = (v.decode() if isinstance(v, bytes) else v or "" for v in found)
+        fields = ["state", "reason", "since_ms", "until_ms", "probed_ms"]
+        found = await self._client.hmget(self._keys.channel(name), fields)
+        state, reason, since_ms, until_ms, probed_ms = (v.decode() if isinstance(v, bytes) else v or "" for v in found)
         if not state:
             return None
         until = _moment(until_ms) if state == ChannelState.PAUSED else None
         if until is not None and not _moment(since_ms) <= now < until:
             return None  # it is over, or was made before the clock was put back
-        return Closure(ChannelState(state), reason, _moment(since_ms), until)
+        probed_at = _moment(probed_ms) if probed_ms else None
+        return Closure(ChannelState(state), reason, _moment(since_ms), until, probed_at)
 
 
 def _moment(milliseconds: str) -> datetime:
