@@ -71,7 +71,8 @@ def _settle(faults: Sequence[_Fault], depth: int = 0) -> list[_Fault]:
     for place, branches in unions.items():
         fitting = [group for group in branches.values() if not _only_the_type(group, place)]
         if fitting:
-            settled += min((_settle(group, depth + 1) for group in fitting), key=len)
+            fewest: list[_Fault] = min((_settle(group, depth + 1) for group in fitting), key=len)
+            settled += fewest
             continue
         wordings = [group[0].wording for group in branches.values()]
         wanted = " or ".join(dict.fromkeys(wording.expected for wording in wordings))
