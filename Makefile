@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench clean
+.PHONY: demo test docs bench clean
 
 demo: .venv/.installed
 	$(BIN)/shopbot demo
@@ -14,6 +14,9 @@ test: .venv/.installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto
+
+docs: .venv/.installed-test
+	$(BIN)/mkdocs build --strict --quiet
 
 bench: .venv/.installed
 	$(BIN)/python benchmarks/ingest.py
@@ -31,4 +34,4 @@ bench: .venv/.installed
 	touch .venv/.installed $@
 
 clean:
-	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf site .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
