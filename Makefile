@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test docs bench clean
+.PHONY: demo test bench docs clean
 
 demo: .venv/.installed
 	$(BIN)/shopbot demo
@@ -15,11 +15,11 @@ test: .venv/.installed-test
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto
 
-docs: .venv/.installed-test
-	$(BIN)/mkdocs build --strict --quiet
-
 bench: .venv/.installed
 	$(BIN)/python benchmarks/ingest.py
+
+docs: .venv/.installed-test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 .venv/.created:
 	$(PYTHON) -m venv .venv

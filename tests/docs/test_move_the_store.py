@@ -41,4 +41,4 @@ async def test_what_was_confirmed_stays_confirmed_there_and_back(tmp_path: Path)
     async with shop_under_test(back) as shop:
         assert await sent(shop, FIRST, SECOND) == 0
 
-    assert durability.json()["status"] == "ok", durability.text
+    assert durability.json()["checks"]["durability"] == "ok", durability.text

@@ -156,22 +156,6 @@ def test_the_readme_shows_how_to_do_without_make() -> None:
         assert f".venv/bin/{check.split()[0]}" in text, f"`make` runs {check}, and the lines without make do not"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_to_files_of_the_tree(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-        assert (page.parent / target).exists(), target
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_within_a_page_lead_to_its_headings(page: Path) -> None:
-    text = re.sub(r"(?ms)^```.*?^```$", "", page.read_text(encoding="utf-8"))
-    headings = {
-        re.sub(r"[^a-z0-9_ -]", "", heading.lower()).replace(" ", "-") for heading in re.findall(r"(?m)^#+ (.+)$", text)
-    }
-
-    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= headings
-
-
 def test_every_hook_is_documented_with_its_arguments() -> None:
     text = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
 
