@@ -11,10 +11,8 @@ import pytest
 import yaml
 
 from shopbot.trials.runner import run_tests
-from support.documents import PAGES, ROOT, Block, blocks, file_of, put_into, write_config
+from support.documents import GUIDES, ROOT, Block, blocks, file_of, put_into, write_config
 from support.pytest_run import run_pytest
-
-GUIDES = [page for page in PAGES if page.parent.name == "how-to"]
 
 
 def of_guide(guide: Path, *languages: str) -> Sequence[Block]:
@@ -25,6 +23,10 @@ WITH_PLUGINS = [guide for guide in GUIDES if of_guide(guide, "python")]
 WITH_TESTS = [
     guide for guide in GUIDES if any(".test.yaml" in block.text.partition("\n")[0] for block in of_guide(guide, "yaml"))
 ]
+
+
+WARNED_OF = {"languages": 10}
+"""How many warnings `shopbot check` gives where the guide says that it does."""
 
 
 def test_there_are_guides_of_each_kind() -> None:
@@ -70,4 +72,5 @@ def test_the_configuration_of_a_guide_passes_the_tests_that_it_shows(guide: Path
     report = run_tests(tmp_path / "shopbot.yaml", {})
 
     assert [str(problem) for problem in report.problems if problem.severity == "error"] == []
+    assert len(report.problems) == WARNED_OF.get(guide.stem, 0), [str(problem) for problem in report.problems]
     assert [(result.name, result.failures) for result in report.failed] == []

@@ -22,20 +22,21 @@ from shopbot.rules.steps import STEP_NAMES
 from shopbot.trials.reading import config_of
 from shopbot.trials.runner import run_tests
 from support.command_line import shopbot
-from support.documents import PAGES, ROOT, Block, blocks, commands, file_of, generator, put_into, write_config
+from support.documents import GUIDES, PAGES, ROOT, Block, blocks, commands, file_of, generator, put_into, write_config
 
 PLUGINS = [block for block in blocks("python") if "class Plugin" in block.text]
-CONFIGURATIONS = [block for block in blocks("yaml") if not re.match(r"# (?!shopbot\.yaml)\S+\.ya?ml\n", block.text)]
-"""Blocks that begin with the name of another file are that file's."""
+TRIED = {block.page for block in blocks("yaml") if block.text.startswith("# shopbot.test.yaml\n")} & {*GUIDES}
+"""Guides that show tests: all of their configuration together has to pass them, in test_how_to.py."""
 
-TESTS = [
+CONFIGURATIONS = [
     block
     for block in blocks("yaml")
-    if re.match(r"# \S+\.test\.ya?ml\n", block.text) and block.page.parent.name != "how-to"
+    if not re.match(r"# (?!shopbot\.yaml)\S+\.ya?ml\n", block.text) and block.page not in TRIED
 ]
-"""Test files, which begin with their name: the configuration of the tree beside that name is what they test.
+"""Blocks that begin with the name of another file are that file's."""
 
-Those of a how-to guide test what the guide makes of it: see test_how_to.py."""
+TESTS = [block for block in blocks("yaml") if re.match(r"# \S+\.test\.ya?ml\n", block.text) and block.page not in TRIED]
+"""Test files, which begin with their name: the configuration of the tree beside that name is what they test."""
 
 SIGNED_LINKS = {"checkout_tokens": {"keys": [{"id": "a", "secret": "${CHECKOUT_TOKEN_SECRET}"}]}}
 """Without a key, no plugin may make checkout links."""

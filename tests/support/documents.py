@@ -17,6 +17,7 @@ PAGES = (
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
 )
+GUIDES = [page for page in PAGES if page.parent.name == "how-to"]
 
 
 @dataclass(frozen=True)
