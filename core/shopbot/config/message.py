@@ -80,7 +80,7 @@ class UtilityTemplateSettings(Section):
         description="Values of the body's placeholders in their order; each is a Jinja template.",
         examples=[["{{ order.name }}", "{{ order.estimated_delivery | date }}"]],
     )
-    body: Text | dict[Text, Text] | None = Field(
+    body: Text | Annotated[dict[Text, Text], Field(min_length=1)] | None = Field(
         None,
         description="The template's words, with {{1}}, {{2}} where the parameters go, so that `shopbot templates` can "
         "submit it; or the words in several languages, by their names (en, pt_BR), of which the shopper's is used.",
