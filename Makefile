@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench clean
+.PHONY: demo test bench docs clean
 
 demo: .venv/.installed
 	$(BIN)/shopbot demo
@@ -18,6 +18,9 @@ test: .venv/.installed-test
 bench: .venv/.installed
 	$(BIN)/python benchmarks/ingest.py
 
+docs: .venv/.installed-test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 .venv/.created:
 	$(PYTHON) -m venv .venv
 	touch $@
@@ -31,4 +34,4 @@ bench: .venv/.installed
 	touch .venv/.installed $@
 
 clean:
-	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf site .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 from typer.main import get_command
@@ -20,9 +23,16 @@ from shopbot.discovery import KINDS, Found, PluginType, discover, implements
 from shopbot.hook_call import CONTRACTS
 from shopbot.hookspecs import HookSpecs
 from shopbot.host.examinations.promotion import WORDS
+from shopbot.host.preview import SAMPLE_PSID
+from shopbot.host.samples import sample_references
+from shopbot.model.order_reference import OrderStatus
 from shopbot.model.reason import Reason
+from shopbot.model.shopper_cart import Cart, CartItem
+from shopbot.plugin import Shop
 from shopbot.privacy.inventory import KINDS as KEY_KINDS
+from shopbot.privacy.inventory import KeyKind
 from shopbot.scaffold.manual import fenced
+from shopbot.store.references import confirmation_mark
 from shopbot.testing.samples import SAMPLES
 from shopbot.trials.overrides import LineGiven
 from shopbot.trials.settings import (
@@ -53,6 +63,7 @@ def documents() -> Mapping[Path, str]:
         "command-line.md": _verbs,
         "reliability.md": _reasons,
         "privacy.md": _inventory,
+        "reference/shared-keys.md": _shared_keys,
     }
     return {DOCS / name: _fill((DOCS / name).read_text(encoding="utf-8"), part()) for name, part in parts.items()}
 
@@ -284,6 +295,39 @@ def _kinds(personal: bool) -> str:  # noqa: FBT001 - read by the one function ab
         if kind.personal is personal
     ]
     return "\n".join(["| key | what it holds | why | how long |", "|---|---|---|---|", *rows])
+
+
+# --- reference/shared-keys.md ----------------------------------------------------------------------------------------
+
+
+def _shared_keys() -> str:
+    values = _shared_values()
+    parts = (_shared_key(kind, values[kind.form]) for kind in KEY_KINDS if kind.shared)
+    return "\n\n".join(parts)
+
+
+def _shared_key(kind: KeyKind, value: str) -> str:
+    language = "json" if value.startswith("{") else "text"
+    shown = json.dumps(json.loads(value), indent=2, ensure_ascii=False) if language == "json" else value
+    return f"## {kind.form}\n\n{kind.holds} {kind.why} Kept for {kind.kept}.\n\n```{language}\n{shown}\n```"
+
+
+def _shared_values() -> Mapping[str, str]:
+    """Give an example of each shared key's value, written by the code that writes it."""
+    shop = Shop(domain="acme.myshopify.com", name="Acme", locale="en", timezone=ZoneInfo("Europe/Berlin"))
+    known = next(reference for reference in sample_references(shop) if reference.status == OrderStatus.IN_TRANSIT)
+    confirmed_at = datetime(2026, 2, 5, 9, 30, 7, tzinfo=UTC)
+    reference = known.model_copy(update={"psid": SAMPLE_PSID, "confirmed_at": confirmed_at})
+    cart = Cart(items=(CartItem(variant_id=51204337615187, quantity=2, title="Mug"),), updated_at=known.created_at)
+    token = "c1-0123456789abcdef0123456789abcdef"  # noqa: S105 - made up
+    return {
+        "cart:{psid}": cart.to_json().decode(),
+        "checkout_token:{psid}": token,
+        "checkout_token_lookup:{token}": SAMPLE_PSID,
+        "storefront_cart:{psid}": f"gid://shopify/Cart/{token}?key=fedcba9876543210",
+        "order_reference:{psid}:{order_id}": reference.as_json(),
+        "order_confirmation:{psid}:{order_id}": confirmation_mark(reference.order_id, "m_AbCdEf", confirmed_at),
+    }
 
 
 if __name__ == "__main__":

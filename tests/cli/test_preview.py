@@ -80,7 +80,7 @@ order_confirmation  de  sample everyday
   │ Voraussichtliche Lieferung: 10. Feb.                         │
   │ Bestellung verfolgen: Schreib „Wo ist meine Bestellung?“     │
   │                                                              │
-  │ [ Where's my order? ]                                        │
+  │ [ Bestellung verfolgen ]                                     │
   ╰─────────────────────────────────────── UPDATE · window open ─╯
   ╭─ Acme ───────────────────────────────────────────────────────╮
   │ Deine Bestellung #1234 ist bestätigt und kommt               │
@@ -99,7 +99,7 @@ order_confirmation  ar  sample everyday
   │                              موعد التسليم المتوقع: 10 فبراير │
   │                                 لتتبّع طلبك: اكتب «أين طلبي؟» │
   │                                                              │
-  │                                        [ Where's my order? ] │
+  │                                                [ أين طلبي؟ ] │
   ╰─────────────────────────────────────── UPDATE · window open ─╯
   ╭─ Acme ───────────────────────────────────────────────────────╮
   │ Your order #1234 is confirmed and arrives on Feb 10, 2026,   │

@@ -52,8 +52,12 @@ CASES = {
         "no rule has `payload: ORDER_STATUS`, so nobody would answer",
     ),
     "a title that is too long": (
-        ('title: "Where\'s my order?"', 'title: "Where is my order now, please?"'),
+        ("en: Where's my order?", "en: Where is my order now, please?"),
         "the title is too long: 30 characters, and Messenger takes 20",
+    ),
+    "a title that is too long in another language": (
+        ("de: Bestellung verfolgen", "de: Wo ist meine Bestellung?"),
+        "the title is too long: 24 characters, and Messenger takes 20",
     ),
     "a stop word in an order": (
         ("  - name: stop\n    on: messenger/message", "  - name: stop\n    on: [messenger/message, orders/paid]"),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
-from support.documents import ROOT, Block, blocks
+from support.documents import ROOT, Block, blocks, file_of
 from support.pytest_run import run_pytest
 from support.tutorial import Reader
 
@@ -18,13 +17,6 @@ TESTING = ROOT / "docs" / "testing-plugins.md"
 def of_page(page: Path) -> list[Block]:
     found = [block for block in blocks("console", "python", "text", "yaml") if block.page == page]
     return sorted(found, key=lambda block: block.line)
-
-
-def file_of(block: Block) -> str | None:
-    """Give the file that a block is: the one that the line before it ends with."""
-    before = block.page.read_text(encoding="utf-8").splitlines()[: block.line - 2]
-    found = re.search(r"`([\w./-]+)`:$", next(line for line in reversed(before) if line))
-    return found[1] if found else None
 
 
 @pytest.mark.timeout(600)

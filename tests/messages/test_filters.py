@@ -148,6 +148,41 @@ def test_plural_chooses_by_the_languages_rules() -> None:
     assert render("{{ 1 | plural('# articles', one='# article') }}", "fr") == "1 article"
 
 
+def test_arabic_tells_six_kinds_of_numbers_apart() -> None:
+    forms = "zero='لا منتجات', one='منتج واحد', two='منتجان', few='# منتجات', many='# منتجًا', other='# منتج'"
+    source = "{{ n | plural(" + forms + ") }}"
+
+    assert [render(source, "ar", n=n) for n in (0, 1, 2, 3, 10, 11, 99, 100, 102, 103, 111)] == [
+        "لا منتجات",
+        "منتج واحد",
+        "منتجان",
+        "3 منتجات",
+        "10 منتجات",
+        "11 منتجًا",
+        "99 منتجًا",
+        "100 منتج",
+        "102 منتج",
+        "103 منتجات",
+        "111 منتجًا",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [
+        ("en", ["0 items", "1 item", "2 items"]),
+        ("de", ["0 items", "1 item", "2 items"]),
+        ("es", ["0 items", "1 item", "2 items"]),
+        ("fr", ["0 item", "1 item", "2 items"]),
+        ("pt-BR", ["0 item", "1 item", "2 items"]),
+    ],
+)
+def test_the_languages_that_come_with_shopbot_differ_in_the_number_of_nothing(locale: str, words: list[str]) -> None:
+    source = "{{ n | plural(one='# item', other='# items') }}"
+
+    assert [render(source, locale, n=n) for n in (0, 1, 2)] == words
+
+
 def test_a_form_for_zero_is_used_in_every_language() -> None:
     source = "{{ n | plural(zero='nothing', one='# item', other='# items') }}"
 

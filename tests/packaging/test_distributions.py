@@ -179,7 +179,7 @@ def test_the_sdist_holds_the_whole_project_and_no_rubbish(sdist: Path) -> None:
     folders = ("core", "plugins", "config", "templates", "tests", "benchmarks", "docs")
     files = {
         *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE"),
-        *("Makefile", "pyproject.toml", "shopbot.yaml", "shopbot.test.yaml"),
+        *("Makefile", "mkdocs.yml", "pyproject.toml", "shopbot.yaml", "shopbot.test.yaml"),
     }
     assert tree(*folders) | files <= names
     assert names - tree(*folders) - files <= {".gitignore", "PKG-INFO"}

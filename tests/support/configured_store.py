@@ -35,6 +35,7 @@ class ConfiguredStore:
     client: Redis
     """Of a user who may do everything."""
     socket: Path
+    directory: Path
 
     @property
     def url(self) -> str:
@@ -55,8 +56,11 @@ class ConfiguredStore:
 
 
 @asynccontextmanager
-async def configured_store(program: Program, *settings: str) -> AsyncIterator[ConfiguredStore]:
-    """Run a server until the block ends; the test is skipped where this machine has none of that kind."""
+async def configured_store(program: Program, *settings: str, log: Path | None = None) -> AsyncIterator[ConfiguredStore]:
+    """Run a server until the block ends; the test is skipped where this machine has none of that kind.
+
+    log: the directory of an append-only file to begin with; None begins empty.
+    """
     if program == "valkey":
         binary = str(find_server_binary())
     else:
@@ -67,6 +71,8 @@ async def configured_store(program: Program, *settings: str) -> AsyncIterator[Co
     async with AsyncExitStack() as stack:
         # Not under tmp_path: a unix socket's path holds about 100 characters.
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shopbot-")))
+        if log is not None:
+            shutil.copytree(log, directory / log.name)
         socket = directory / "store.sock"
         process = await asyncio.create_subprocess_exec(
             *(binary, "--port", "0", "--unixsocket", str(socket), "--dir", str(directory), "--save", ""),
@@ -83,9 +89,10 @@ async def configured_store(program: Program, *settings: str) -> AsyncIterator[Co
             return False
 
         await eventually(answers, f"{program} answers")
-        yield ConfiguredStore(client, socket)
+        yield ConfiguredStore(client, socket, directory)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    process.kill()
+    with suppress(ProcessLookupError):  # a test may have shut it down
+        process.kill()
     await process.wait()

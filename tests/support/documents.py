@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+import yaml
 
 ROOT = Path(__file__).parents[2]
 PAGES = (
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
 )
+GUIDES = [page for page in PAGES if page.parent.name == "how-to"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,33 @@ def _blocks(page: Path) -> Iterator[Block]:
     for found in re.finditer(r"(?ms)^```(\w*)\n(.*?)^```$", text):
         line = text.count("\n", 0, found.start()) + 2
         yield Block(page, line, found[1], found[2], text[found.end() :])
+
+
+def file_of(block: Block) -> str | None:
+    """Give the file that a block is: the one that the line before it ends with."""
+    before = block.page.read_text(encoding="utf-8").splitlines()[: block.line - 2]
+    found = re.search(r"`([\w./-]+)`:$", next(line for line in reversed(before) if line))
+    return found[1] if found else None
+
+
+def put_into(whole: dict[str, Any], shown: Mapping[str, Any]) -> dict[str, Any]:
+    """Put a fragment into a configuration: keys take the place of the same keys, verifiers come beside the others."""
+    made = dict(whole)
+    for key, value in shown.items():
+        if isinstance(value, dict) and isinstance(made.get(key), dict):
+            made[key] = put_into(made[key], value)
+        elif key == "verify":
+            names = {entry["use"] for entry in value}
+            made[key] = [*(entry for entry in whole[key] if entry["use"] not in names), *value]
+        else:
+            made[key] = value
+    return made
+
+
+def write_config(config: Mapping[str, Any]) -> str:
+    """Write a configuration that PyYAML has read."""
+    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+    return text.replace("  true:", "  on:")  # as YAML 1.1 reads that key
 
 
 def commands() -> list[tuple[str, str]]:

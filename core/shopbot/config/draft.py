@@ -51,7 +51,7 @@ def _leave_out(data: dict[str, Any], detail: ErrorDetails) -> None:
         place: Any = data
         for step in way:
             # Of a union the path also names the type that complained.
-            inside = step in place if isinstance(place, dict) else isinstance(place, list)
+            inside = step in place if isinstance(place, dict) else isinstance(step, int)
             place = place[step] if inside else place
         place.pop(key, None)
     elif part == "messages" and below and isinstance(data["messages"], dict):

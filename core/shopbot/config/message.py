@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Wi
 from shopbot.config.expected import expected
 from shopbot.config.problem import suggest
 from shopbot.config.section import Section, Text, one_of, text_schema
+from shopbot.config.shop import Language
 
 TAGS: Mapping[str, str] = {
     "order_update": "news about an order",
@@ -79,7 +80,7 @@ class UtilityTemplateSettings(Section):
         description="Values of the body's placeholders in their order; each is a Jinja template.",
         examples=[["{{ order.name }}", "{{ order.estimated_delivery | date }}"]],
     )
-    body: Text | dict[Text, Text] | None = Field(
+    body: Text | Annotated[dict[Text, Text], Field(min_length=1)] | None = Field(
         None,
         description="The template's words, with {{1}}, {{2}} where the parameters go, so that `shopbot templates` can "
         "submit it; or the words in several languages, by their names (en, pt_BR), of which the shopper's is used.",
@@ -106,13 +107,20 @@ class QuickReplySettings(Section):
     https://developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/quick-replies
     """
 
-    title: Text = Field(
-        description="What it says, 20 characters at most; a Jinja template.", examples=["Where's my order?"]
+    title: Text | Annotated[dict[Language, Text], Field(min_length=1)] = Field(
+        description="What it says, 20 characters at most; a Jinja template. Or the titles by the names of languages "
+        "(en, de, pt_BR), of which the one in the language of the message's text is used.",
+        examples=["Where's my order?"],
     )
     payload: Annotated[Text, Field(max_length=_LONGEST_PAYLOAD)] = Field(
         description="What a rule's `payload:` waits for: ORDER_STATUS. A Jinja template, 1000 characters at most.",
         examples=["ORDER_STATUS"],
     )
+
+    @property
+    def titles(self) -> Mapping[str, str]:
+        """The titles by language; under "" one for all languages."""
+        return {"": self.title} if isinstance(self.title, str) else self.title
 
 
 class MessageSettings(Section):

@@ -9,7 +9,7 @@ from shopbot.config.expected import expected
 from shopbot.config.phrase import check_phrase
 from shopbot.config.problem import suggest
 from shopbot.config.section import Name, OneOrMany, Section, Text, text_schema
-from shopbot.config.shop import check_locale
+from shopbot.config.shop import Language
 from shopbot.config.topics import FINANCIAL_STATUSES, FULFILLMENT_STATUSES, KNOWN_TOPICS, NO_EVENTS, TOPIC_PATTERN
 from shopbot.model.parcel import ParcelStatus
 
@@ -53,7 +53,6 @@ _FulfillmentStatus = Annotated[Text, WithJsonSchema(text_schema(r"\S", "a status
 _SourceName = Annotated[Text, WithJsonSchema(text_schema(r"\S", "a name", ("web", "pos", "shopify_draft_order")))]
 _Payload = Annotated[Text, WithJsonSchema(text_schema(r"\S", "a payload", ("ORDER_STATUS",)))]
 _Phrase = Annotated[str, AfterValidator(check_phrase)]
-_Language = Annotated[str, AfterValidator(check_locale)]
 _OneStep = Annotated[
     str | dict[str, object],
     BeforeValidator(_step),
@@ -82,7 +81,7 @@ class WhenSettings(Section):
         None,
         description="Where the parcel is that the event is about: " + ", ".join(ParcelStatus) + ".",
     )
-    text_matches: OneOrMany[_Phrase] | dict[_Language, OneOrMany[_Phrase]] | None = Field(
+    text_matches: OneOrMany[_Phrase] | dict[Language, OneOrMany[_Phrase]] | None = Field(
         None,
         description="Regular expressions, searched in what the shopper wrote, whatever the case of letters and the "
         "kind of apostrophe; only for Messenger events. Under the names of languages (en, de, pt_BR) they also say in "

@@ -47,6 +47,10 @@ def check_locale(value: str) -> str:
     raise expected("a locale such as en, de or pt_BR", suggest(name, localedata.locale_identifiers()))
 
 
+Language = Annotated[str, AfterValidator(check_locale)]
+"""A language by its name, in Babel's spelling: `de`, `pt_BR`."""
+
+
 def _timezone(value: str) -> str:
     try:
         zoneinfo.ZoneInfo(value)
@@ -118,7 +122,7 @@ class ShopSettings(Section):
         WithJsonSchema(text_schema(_DOMAIN_PATTERN, _DOMAIN_WORDS, [f"acme{_SUFFIX}"])),
     ] = Field(description="The shop's own hostname, which webhooks name: acme.myshopify.com.")
     name: Text = Field(description="What messages call the shop.", examples=["Acme"])
-    locale: Annotated[str, AfterValidator(check_locale)] = Field(
+    locale: Language = Field(
         "en",
         description="Language and region of messages, dates and money: en, de, pt_BR.",
         examples=["ar", "de", "en", "en_GB", "es", "fr", "pt_BR"],

@@ -49,27 +49,30 @@ class _Fault:
     kind: str
     missing: str
     """The key that is missing at `path`."""
-    branch: tuple[int, str] | None
-    """In a union: the length of the path to it, and which of its types complained."""
+    branches: tuple[tuple[int, str], ...]
+    """For each union around it, from outside: the length of the path to it, and which of its types complained."""
     wording: Wording
 
 
-def _settle(faults: Sequence[_Fault]) -> list[_Fault]:
-    """Reduce the complaints of all types of a union to those that help."""
+def _settle(faults: Sequence[_Fault], depth: int = 0) -> list[_Fault]:
+    """Reduce the complaints of all types of a union to those that help.
+
+    depth: how many unions around the faults are settled.
+    """
     faults = [fault for fault in faults if not _counts_only_the_valid(fault, faults)]
     settled: list[_Fault] = []
     unions: dict[KeyPath, dict[str, list[_Fault]]] = {}
     for fault in faults:
-        if fault.branch is None:
+        if len(fault.branches) <= depth:
             settled.append(fault)
             continue
-        length, branch = fault.branch
+        length, branch = fault.branches[depth]
         unions.setdefault(fault.path[:length], {}).setdefault(branch, []).append(fault)
     for place, branches in unions.items():
         fitting = [group for group in branches.values() if not _only_the_type(group, place)]
         if fitting:
-            fewest = min(len(group) for group in fitting)
-            settled += next(group for group in fitting if len(group) == fewest)
+            fewest: list[_Fault] = min((_settle(group, depth + 1) for group in fitting), key=len)
+            settled += fewest
             continue
         wordings = [group[0].wording for group in branches.values()]
         wanted = " or ".join(dict.fromkeys(wording.expected for wording in wordings))
@@ -77,15 +80,16 @@ def _settle(faults: Sequence[_Fault]) -> list[_Fault]:
         # Where any text will do, there is nothing to choose from.
         choices = [choice for wording in texts for choice in wording.choices] if all(w.choices for w in texts) else ()
         united = Wording(wanted, wants_text=bool(texts), choices=tuple(choices))
-        settled.append(_Fault(place, "union", "", None, united))
+        settled.append(_Fault(place, "union", "", (), united))
     return settled
 
 
 def _counts_only_the_valid(fault: _Fault, faults: Sequence[_Fault]) -> bool:
     """Say whether pydantic calls a list too short only because it left out the entries that are wrong."""
-    below = len(fault.path)
+    below, inside = len(fault.path), len(fault.branches)
     return fault.kind == "too_short" and any(
-        other is not fault and other.path[:below] == fault.path for other in faults
+        other is not fault and other.path[:below] == fault.path and other.branches[:inside] == fault.branches
+        for other in faults
     )
 
 
@@ -117,7 +121,7 @@ class _Judge:
             missing = strays.pop()[1]
         strays = [stray for stray in strays if stray[1] != "[key]"]
         kind = "key" if error["loc"][-1:] == ("[key]",) else error["type"]
-        return _Fault(path, kind, missing, strays[0] if strays else None, word(error))
+        return _Fault(path, kind, missing, tuple(strays), word(error))
 
     def problem(self, fault: _Fault) -> Problem:
         path = (*self.base, *fault.path)

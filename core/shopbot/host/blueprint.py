@@ -187,6 +187,6 @@ def _message(name: str, settings: Settings) -> MessageSpec:
         drop_over_limit=message.on_limit == "drop",
         quick_replies=()
         if message.quick_replies == "orders"
-        else [QuickReplySpec(reply.title, reply.payload) for reply in message.quick_replies],
+        else [QuickReplySpec(reply.titles, reply.payload) for reply in message.quick_replies],
         offers_orders=message.quick_replies == "orders",
     )

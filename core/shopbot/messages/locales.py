@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from babel import Locale, UnknownLocaleError, localedata
@@ -40,6 +40,20 @@ def likely_tag(language: str) -> str | None:
     """
     likely = get_global("likely_subtags").get(language)
     return None if likely is None or "-" in language else f"{language}-{likely.rpartition('_')[2]}"
+
+
+def closest_language(languages: Sequence[str], chain: Sequence[str]) -> str:
+    """Pick one of the languages that there are words in.
+
+    languages: as shopbot.yaml and Meta name them (`de`, `pt_BR`), at least one; the first is for whoever speaks none of
+    them.
+    chain: the languages to try, best first, as `locale_chain` lists them. `de-AT` finds `de`, or another kind of it.
+    """
+    for tag in (locale.replace("-", "_") for locale in chain):
+        for language in languages:
+            if language == tag or (tag == tag.partition("_")[0] == language.partition("_")[0]):
+                return language
+    return languages[0]
 
 
 def babel_locale(tag: str | None) -> Locale:

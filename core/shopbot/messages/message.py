@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from shopbot.messages.locales import closest_language
 from shopbot.model.event import Event
 from shopbot.model.order import Order
 from shopbot.model.order_reference import OrderReference
@@ -28,22 +29,30 @@ class TemplateSpec:
     def language(self, chain: Sequence[str]) -> str:
         """Pick the language for a shopper.
 
-        chain: the languages to try, best first, as `locale_chain` lists them. Meta falls back to no other language, so
-        `de-AT` is answered with `de`, or with another kind of it.
+        chain: the languages to try, best first, as `locale_chain` lists them. Meta falls back to no other language.
         """
-        for tag in (locale.replace("-", "_") for locale in chain):
-            for language in self.bodies:
-                if language == tag or (tag == tag.partition("_")[0] == language.partition("_")[0]):
-                    return language
-        return next(iter(self.bodies))
+        return closest_language(tuple(self.bodies), chain)
 
 
 @dataclass(frozen=True, slots=True)
 class QuickReplySpec:
-    """One quick reply of a message, both parts Jinja sources."""
+    """One quick reply of a message, all parts Jinja sources."""
 
-    title: str
+    titles: Mapping[str, str]
+    """By language (`pt_BR`); under "" one for all languages. The first is for whoever speaks none of them."""
     payload: str
+
+    def language(self, chain: Sequence[str]) -> str:
+        """Pick the language of the title; "" where it is the same in all.
+
+        chain: the languages to try, best first, as `locale_chain` lists them.
+        """
+        return closest_language(tuple(self.titles), chain)
+
+    @staticmethod
+    def place(language: str) -> tuple[str, ...]:
+        """Say where a title stands in shopbot.yaml, below its quick reply."""
+        return ("title", language) if language else ("title",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,6 +161,15 @@ class Renderer:
             for reply in whole[:MOST_QUICK_REPLIES]
         )
 
+    def title_languages(self, spec: MessageSpec, about: About) -> Sequence[str]:
+        """Choose for each quick reply of the YAML the language of its title, by that of the text; "" for any.
+
+        Raises:
+            TemplateError: the text's template cannot be compiled.
+        """
+        chain = locale_chain(self.template(spec, about).locale, self._shop.locale)
+        return [reply.language(chain) for reply in spec.quick_replies]
+
     def whole_quick_replies(self, spec: MessageSpec, about: About) -> Sequence[QuickReply]:
         """Make a message's quick replies: those of the YAML in their order, or one for each order that was found.
 
@@ -168,13 +177,17 @@ class Renderer:
             TemplateError: one cannot be rendered for this event.
         """
         locale = self.template(spec, about).locale or self._shop.locale
-        replies = [
-            QuickReply(
-                title=self._short(spec, about, f"quick_replies[{i}].title", reply.title, locale),
-                payload=self._short(spec, about, f"quick_replies[{i}].payload", reply.payload, locale),
+        replies: list[QuickReply] = []
+        languages = self.title_languages(spec, about)
+        for i, (reply, language) in enumerate(zip(spec.quick_replies, languages, strict=True)):
+            place = f"quick_replies[{i}]"
+            title = f"{place}.{'.'.join(reply.place(language))}"
+            replies.append(
+                QuickReply(
+                    title=self._short(spec, about, title, reply.titles[language], locale),
+                    payload=self._short(spec, about, f"{place}.payload", reply.payload, locale),
+                )
             )
-            for i, reply in enumerate(spec.quick_replies)
-        ]
         if spec.offers_orders:
             replies += [self._offer(order, locale) for order in about.orders]
         return replies
@@ -184,9 +197,11 @@ class Renderer:
         return " ".join(self._render(template, about, locale).split())
 
     def _offer(self, order: OrderReference, locale: str) -> QuickReply:
-        title = order.number
+        title, language = order.number, babel_locale(locale)
+        if language.text_direction == "rtl":
+            title = f"\u2068{title}\u2069"  # so that a number with letters does not turn the title around
         if order.created_at is not None:
-            day = Formatting(babel_locale(locale), self._shop.timezone).date(order.created_at, "day")
+            day = Formatting(language, self._shop.timezone).date(order.created_at, "day")
             with_day = f"{title} · {day}"
             title = with_day if length(with_day) <= LONGEST_TITLE else title
         return QuickReply(title=title, payload=f"{ORDER_PAYLOAD}:{order.order_id}")

@@ -46,8 +46,8 @@ class References:
         await self.update(
             order.id, psid, lambda known: known.with_order(order).model_copy(update={"confirmed_at": sent_at})
         )
-        mark = {"order_id": str(order.id), "message_id": message_id, "confirmed_at": sent_at.isoformat()}
-        await self._client.set(self._shared.order_confirmation(psid, order.id), json.dumps(mark), px=self._ttl_ms)
+        mark = confirmation_mark(order.id, message_id, sent_at)
+        await self._client.set(self._shared.order_confirmation(psid, order.id), mark, px=self._ttl_ms)
 
     async def note(
         self, order_id: int, psid: str | None, change: Callable[[OrderReference], OrderReference]
@@ -149,6 +149,11 @@ class References:
         if unresolved_key is not None:
             commands.append(self._client.delete(unresolved_key))
         await asyncio.gather(*commands)
+
+
+def confirmation_mark(order_id: int, message_id: str, sent_at: datetime) -> str:
+    """Write what `order_confirmation:{psid}:{order_id}` holds."""
+    return json.dumps({"order_id": str(order_id), "message_id": message_id, "confirmed_at": sent_at.isoformat()})
 
 
 def _read(text: bytes | str | None, order_id: int, psid: str | None) -> OrderReference:

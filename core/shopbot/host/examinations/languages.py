@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from shopbot.config.nodes import KeyPath
 from shopbot.host.examinations.examination import Case, Finding, listed
 from shopbot.host.occasions import occasions_of
 from shopbot.messages.locales import DEFAULT_LOCALE, locale_chain
@@ -26,6 +27,7 @@ def examine(case: Case) -> Iterator[Finding]:
         texts = _languages_of_text(case, spec)
         if len(texts) > 1:
             yield from _untranslated(spec, texts, {**asked, **spoken})
+        yield from _titles(spec, texts, {**asked, **spoken})
         bodies = _by_bare(spec.utility_template.bodies if spec.utility_template else ())
         if len(bodies) > 1:
             yield from _without_template(spec, bodies, spoken)
@@ -38,6 +40,35 @@ def _untranslated(spec: MessageSpec, texts: _Languages, wanted: _Languages) -> I
         files = listed(f"{stem}.{tag}.{suffixes}" for tag in missing)
         has = f"{spec.text} has words in {_quoted(texts.values())}, and none in {_quoted(missing)}"
         yield Finding(("messages", spec.name, "text"), f"{has}, which this shop speaks: add {files}", "warning")
+
+
+def _titles(spec: MessageSpec, texts: _Languages, wanted: _Languages) -> Iterator[Finding]:
+    """Hold the languages of quick replies against those of the text, whose language decides which title is used."""
+    for index, reply in enumerate(spec.quick_replies):
+        path = ("messages", spec.name, "quick_replies", index, "title")
+        titles = _by_bare(reply.titles)
+        if not titles:
+            yield from _same_for_all(path, reply.titles[""], texts, wanted)
+            continue
+        missing = [tag for bare, tag in texts.items() if bare in wanted and bare not in titles]
+        if missing:
+            has = f"the title has words in {_quoted(titles.values())}, and none in {_quoted(missing)}"
+            keys = listed(f"`{tag.replace('-', '_')}:`" for tag in missing)
+            why = "in which this shop's customers read the text above it"
+            yield Finding(path, f"{has}, {why}: add {keys}", "warning", at_key=True)
+        unread = [tag for bare, tag in titles.items() if texts and bare not in texts]
+        if unread:
+            why = f"the text is in {_quoted(texts.values())} only, and the title follows the text"
+            yield Finding(path, f"nobody reads the title in {_quoted(unread)}: {why}", "warning", at_key=True)
+
+
+def _same_for_all(path: KeyPath, title: str, texts: _Languages, wanted: _Languages) -> Iterator[Finding]:
+    """Find words that stand below a text in other languages; a template may choose its words by itself."""
+    read = [tag for bare, tag in texts.items() if bare in wanted]
+    if len(read) > 1 and "{" not in title:
+        keys = ", ".join(f"{tag.replace('-', '_')}: …" for tag in sorted(read))
+        why = f"this shop's customers read the text above it in {_quoted(read)}"
+        yield Finding(path, f"the title is the same in all languages, and {why}: write `title: {{{keys}}}`", "warning")
 
 
 def _without_template(spec: MessageSpec, bodies: _Languages, wanted: _Languages) -> Iterator[Finding]:

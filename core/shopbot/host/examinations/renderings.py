@@ -34,6 +34,8 @@ class Rendering:
     text: str | None = None
     """None where it cannot be rendered."""
     replies: Sequence[QuickReply] = ()
+    title_languages: Sequence[str] = ()
+    """The languages of the titles of those replies that stand in shopbot.yaml; "" for any."""
     failures: list[tuple[KeyPath, TemplateError]] = field(default_factory=list)
     """What cannot be rendered, each with the key that it stands under."""
 
@@ -50,7 +52,8 @@ def parts_of(case: Case, spec: MessageSpec) -> Mapping[str, Part]:
         for index, source in enumerate(spec.utility_template.parameters):
             sources["utility_template", "parameters", index] = source
     for index, reply in enumerate(spec.quick_replies):
-        sources["quick_replies", index, "title"] = reply.title
+        for language, source in reply.titles.items():
+            sources["quick_replies", index, *reply.place(language)] = source
         sources["quick_replies", index, "payload"] = reply.payload
     for below, source in sources.items():
         name = label((*path, *below))
@@ -77,6 +80,7 @@ def _rendering(case: Case, spec: MessageSpec, made: Rendering) -> Rendering:
     else:
         try:  # in the language of the text
             made.replies = case.renderer.whole_quick_replies(spec, made.about)
+            made.title_languages = case.renderer.title_languages(spec, made.about)
         except TemplateError as error:
             made.failures.append(((*path, "quick_replies"), error))
     try:

@@ -76,15 +76,21 @@ def _texts(spec: MessageSpec, renderings: Sequence[Rendering]) -> Iterator[Findi
 def _titles(spec: MessageSpec, renderings: Sequence[Rendering]) -> Iterator[Finding]:
     """Find buttons whose title Messenger would not show in full; those of orders are made to fit."""
     for index, reply in enumerate(spec.quick_replies):
-        path: KeyPath = ("messages", spec.name, "quick_replies", index, "title")
-        titles = [rendering.replies[index].title for rendering in renderings if index < len(rendering.replies)]
-        longest = max(titles, key=length, default="")
-        if length(longest) > LONGEST_TITLE:
-            why = f"{length(longest)} characters, and Messenger takes {LONGEST_TITLE}"
-            if "{" in reply.title:
-                yield Finding(path, f"the title is cut: '{longest}' has {why}", "warning")
-            else:
-                yield Finding(path, f"the title is too long: {why}")
+        for language, source in reply.titles.items():
+            path: KeyPath = ("messages", spec.name, "quick_replies", index, *reply.place(language))
+            titles = [
+                rendering.replies[index].title
+                for rendering in renderings
+                if index < len(rendering.title_languages) and rendering.title_languages[index] == language
+            ]
+            # A title without values is the same for everybody, also where nobody has been found to read it.
+            longest = max(titles, key=length, default="") if "{" in source else " ".join(source.split())
+            if length(longest) > LONGEST_TITLE:
+                why = f"{length(longest)} characters, and Messenger takes {LONGEST_TITLE}"
+                if "{" in source:
+                    yield Finding(path, f"the title is cut: '{longest}' has {why}", "warning")
+                else:
+                    yield Finding(path, f"the title is too long: {why}")
 
 
 def _sample(rendering: Rendering) -> str:
