@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench clean
+.PHONY: demo test bench audit clean
 
 demo: .venv/.installed
 	$(BIN)/shopbot demo
@@ -18,6 +18,16 @@ test: .venv/.installed-test
 bench: .venv/.installed
 	$(BIN)/python benchmarks/ingest.py
 
+# What is installed, test tools included, against the database of known vulnerabilities. Fails where that is out of reach.
+audit: .venv/.installed-test .venv-audit/.installed
+	$(BIN)/pip freeze --exclude-editable > .venv-audit/requirements.txt
+	.venv-audit/bin/pip-audit --strict --disable-pip --no-deps --requirement .venv-audit/requirements.txt
+
+.venv-audit/.installed:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet 'pip-audit>=2.9,<3'
+	touch $@
+
 .venv/.created:
 	$(PYTHON) -m venv .venv
 	touch $@
@@ -31,4 +41,4 @@ bench: .venv/.installed
 	touch .venv/.installed $@
 
 clean:
-	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-audit .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -7,6 +7,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from shopbot.testing.host import CONFIG, PAGE_TOKEN, SECRET, shop_under_test
 from shopbot.testing.messenger import MessengerSimulator
 from shopbot.testing.orders import paid_order
 from support.command_line import Ended, shopbot
+from support.documents import ROOT
 from support.embedded_store import client_of, nothing_holds
 
 ENVIRON = {
@@ -81,6 +83,33 @@ async def test_what_is_backed_up_under_load_and_restored_knows_what_was_sent(tmp
     assert ends == {("skipped", "ALREADY_CONFIRMED")}
     read = Counter(message.psid for message in page.sent)
     assert [read[order["note_attributes"][0]["value"]] for order in BEFORE.values()] == [1] * len(BEFORE)
+
+
+async def test_restored_to_an_earlier_moment_it_leaves_out_what_was_ordered_before_the_failure(tmp_path: Path) -> None:
+    """The backup does not know what was sent after it; the line of docs/deploy.md keeps that from being sent again."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    page = MessengerSimulator(access_token=PAGE_TOKEN)
+    known, forgotten, later = (
+        paid_order(order_id=n, psid=str(7_000_000 + n), created_at=datetime(2026, 11, 26, n, 0, tzinfo=UTC))
+        for n in (1, 2, 3)
+    )
+    async with shop_under_test(first, messenger=page) as shop:
+        await shop.finished(await shop.post("orders/paid", known))
+        assert (await asyncio.to_thread(back_up, first, tmp_path / "copy")).exit_code == 0
+        await shop.finished(await shop.post("orders/paid", forgotten))
+
+    shutil.copytree(tmp_path / "copy", second / "data")
+    cut_off = "    if: order.created_at | datetime('yyyy-MM-dd HH:mm') >= '2026-11-26 03:00'\n"
+    assert cut_off in (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    config = CONFIG.replace("    once_per: order\n", cut_off + "    once_per: order\n")
+    async with shop_under_test(second, config=config, messenger=page) as shop:
+        events = [await shop.post("orders/updated", order) for order in (known, forgotten, later)]
+        ends = [(await shop.finished(event)).reason for event in events]
+
+    assert ends == ["CONDITION_FALSE", "CONDITION_FALSE", ""]
+    assert sorted(message.psid for message in page.sent) == ["7000001", "7000002", "7000003"]
 
 
 def test_a_log_that_is_written_anew_meanwhile_is_copied_whole(tmp_path: Path) -> None:
