@@ -20,6 +20,7 @@ from shopbot.testing.orders import paid_order
 from support.command_line import Ended, shopbot
 from support.documents import ROOT
 from support.embedded_store import client_of, nothing_holds
+from support.host_process import tcp_store
 
 ENVIRON = {
     "SHOPIFY_WEBHOOK_SECRET": SECRET,
@@ -148,9 +149,9 @@ def test_a_copy_of_a_command_that_is_half_written_is_put_back_without_it(tmp_pat
     with log.open("ab") as writing:
         writing.write(b"*3\r\n$3\r\nSET\r\n$3\r\nkey")
 
-    ended = back_up(tmp_path, tmp_path / "copy")
+    ended = back_up(tmp_path, tmp_path / "copy", "--json")
 
-    assert "loads, with 3 keys" in ended.output
+    assert json.loads(ended.output)["keys"] == 3
     assert [path.name for path in (tmp_path / "copy").iterdir()] == ["appendonlydir"]
 
 
@@ -203,3 +204,13 @@ def test_a_server_of_one_s_own_is_backed_up_there(tmp_path: Path) -> None:
 
     assert ended.exit_code == 1
     assert "the store is a server of your own (redis://***@127.0.0.1:1/0)" in ended.errors
+
+
+async def test_a_server_of_one_s_own_takes_over_from_the_embedded_store_by_a_copy(tmp_path: Path) -> None:
+    data_dir = prepared(tmp_path)
+    filled(data_dir, 3)
+    assert (await asyncio.to_thread(back_up, tmp_path, tmp_path / "copy")).exit_code == 0
+
+    async with tcp_store(tmp_path / "copy") as url:
+        with client_of(url) as client:
+            assert client.dbsize() == 3

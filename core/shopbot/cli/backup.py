@@ -10,6 +10,7 @@ import typer
 from shopbot.cli.config_argument import DEFAULT_CONFIG
 from shopbot.config.problem import ConfigError
 from shopbot.host.blueprint import Blueprint, load_blueprint
+from shopbot.host.logs import configure_logging
 from shopbot.store.backup import back_up
 from shopbot.store.errors import StoreError
 
@@ -33,7 +34,9 @@ def backup(
     Example: shopbot backup /var/backups/shopbot/2026-11-26
     """
     try:
-        made = back_up(_data_dir(load_blueprint(config, os.environ)), target, prove=prove)
+        blueprint = load_blueprint(config, os.environ)
+        configure_logging(blueprint.settings.log)  # the server of the proof may have something to say
+        made = back_up(_data_dir(blueprint), target, prove=prove)
     except (ConfigError, StoreError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error

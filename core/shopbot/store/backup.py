@@ -16,6 +16,7 @@ from pathlib import Path
 
 import redis
 
+from shopbot.store.connection import CALL_TIME_LIMIT_SECONDS
 from shopbot.store.embedded import EmbeddedServer
 from shopbot.store.errors import StoreError
 
@@ -114,9 +115,12 @@ def _private(path: str, flags: int) -> int:
 def _prove(directory: Path) -> int:
     """Load the copy and count its keys; what the server leaves there is taken away."""
     try:
-        with EmbeddedServer(directory) as server, redis.Redis.from_url(server.url) as client:
+        with (
+            EmbeddedServer(directory) as server,
+            redis.Redis.from_url(server.url, socket_timeout=CALL_TIME_LIMIT_SECONDS) as client,
+        ):
             keys = client.dbsize()
-    except StoreError as error:
+    except (StoreError, redis.RedisError) as error:
         raise StoreError(f"the copy cannot be loaded, so nothing was kept: {error}") from error
     for pattern in _OF_A_RUN:
         for path in directory.glob(pattern):
