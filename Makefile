@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench docs clean
+.PHONY: demo test bench docs audit clean
 
 demo: .venv/.installed
 	$(BIN)/shopbot demo
@@ -21,6 +21,16 @@ bench: .venv/.installed
 docs: .venv/.installed-test
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
+# What is installed, test tools included, against the database of known vulnerabilities. Fails where that is out of reach.
+audit: .venv/.installed-test .venv-audit/.installed
+	$(BIN)/pip freeze --exclude-editable > .venv-audit/requirements.txt
+	.venv-audit/bin/pip-audit --strict --disable-pip --no-deps --requirement .venv-audit/requirements.txt
+
+.venv-audit/.installed:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet 'pip-audit>=2.9,<3'
+	touch $@
+
 .venv/.created:
 	$(PYTHON) -m venv .venv
 	touch $@
@@ -34,4 +44,4 @@ docs: .venv/.installed-test
 	touch .venv/.installed $@
 
 clean:
-	rm -rf site .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf site .venv .venv-audit .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

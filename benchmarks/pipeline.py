@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import statistics
 import tempfile
 import time
 from collections import Counter
@@ -28,9 +27,9 @@ import structlog
 import uvloop
 from benchmarks.crash.host_process import HostProcess
 from benchmarks.crash.shop import PAGE_TOKEN, SHOP, WEBHOOK_SECRET
+from redis.asyncio import Redis
 
 from shopbot.model.event import Arrival, Source
-from shopbot.model.shared_keys import SharedKeys
 from shopbot.store.connection import connect
 from shopbot.store.embedded import EmbeddedServer, url_for
 from shopbot.store.inbox import Inbox
@@ -68,6 +67,8 @@ _META_SECONDS = 0.15
 """How long the simulator takes to answer."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PATIENCE_SECONDS = 600.0
+_JOURNAL_MS = 31 * 86_400_000
+"""What lives longer than `ttl.journal`'s 30 days is kept for `ttl.order_reference`."""
 
 
 @dataclass(frozen=True)
@@ -172,8 +173,8 @@ async def drain(directory: Path, backlog: int) -> None:
         await asyncio.sleep(1.0)  # the last ones are being settled
         assert await client.xlen(Keys(SHOP).inbox) == 0
         kept = int((await client.info("memory"))["used_memory"]) - empty
-        references = await reference_bytes(client)
         keys = await client.dbsize()
+        every, lasting = await kept_bytes(client)
         await client.aclose()
     assert len({sent.psid for sent in page.sent}) == backlog
     rate = (backlog - counted) / took
@@ -186,7 +187,7 @@ async def drain(directory: Path, backlog: int) -> None:
     )
     print(
         f"  the store keeps:   {kept / backlog * 100_000 / 1e6:.0f} MB per 100,000 orders ({keys / backlog:.1f} keys "
-        f"each), of which {references * 100_000 / 1e6:.0f} MB are order references"
+        f"each), of which {lasting / every * kept / backlog * 100_000 / 1e6:.0f} MB stay once journals have expired"
     )
 
 
@@ -212,16 +213,18 @@ async def fill(inbox: Inbox, count: int) -> None:
     await inbox.stop()
 
 
-async def reference_bytes(client: object, sample: int = 500) -> float:
-    """Give what an order's shared keys take, reference and confirmation together, on average."""
-    shared = SharedKeys()
-    sizes: list[int] = []
-    for number in range(_FIRST, _FIRST + sample):
-        psid = f"{7_000_000_000_000_000 + number}"
-        for key in (shared.order_reference(psid, number), shared.order_confirmation(psid, number)):
-            size = await client.memory_usage(key)  # type: ignore[attr-defined]  # redis-py's mixins
-            sizes.append(int(size or 0))
-    return 2 * statistics.fmean(sizes)
+async def kept_bytes(client: Redis, sample: int = 20_000) -> tuple[float, float]:
+    """Give the bytes of keys: of all of them, and of those that outlive journals, by a sample where there are many."""
+    names = [name async for name in client.scan_iter(count=1000)][:sample]
+    every = lasting = 0
+    for start in range(0, len(names), 500):
+        batch = names[start : start + 500]
+        sizes = await asyncio.gather(*(client.memory_usage(name) for name in batch))
+        lives = await asyncio.gather(*(client.pttl(name) for name in batch))
+        for size, ms in zip(sizes, lives, strict=True):
+            every += size or 0
+            lasting += (size or 0) if ms > _JOURNAL_MS else 0
+    return every / len(names), lasting / len(names)
 
 
 def spread(seconds: Sequence[float]) -> str:

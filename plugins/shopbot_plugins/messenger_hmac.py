@@ -7,7 +7,8 @@
 
 `app_secret` is the Meta app's secret; `verify_token` is the text of your choice that you type into the app's webhook
 settings, where Meta checks the URL with it. Meta signs the bytes as it sends them, with non-ASCII characters escaped,
-so only the raw body verifies.
+so only the raw body verifies. When the app's secret was reset, list the one before under `old_app_secrets` for a day,
+for deliveries that were under way.
 
 https://developers.facebook.com/documentation/business-messaging/messenger-platform/webhooks
 """
@@ -27,13 +28,17 @@ class Config(PluginConfig):
 
     app_secret: Secret = Field(description="The Meta app's secret.")
     verify_token: Secret = Field(description="The token that is typed into the app's webhook settings.")
+    old_app_secrets: tuple[Secret, ...] = Field(
+        (), description="Secrets of before a reset, which deliveries that were under way may be signed with."
+    )
 
 
 class Plugin:
     """Judges requests to `/webhooks/messenger` and no others."""
 
     def __init__(self, config: Config) -> None:
-        self._key = config.app_secret.get_secret_value().encode()
+        secrets = (config.app_secret, *config.old_app_secrets)
+        self._keys = [secret.get_secret_value().encode() for secret in secrets]
         self._verify_token = config.verify_token.get_secret_value().encode()
 
     @hookimpl
@@ -46,22 +51,34 @@ class Plugin:
         signature = request.headers.get("x-hub-signature-256", "")
         if not signature.startswith(_PREFIX):
             raise Rejected(_REFUSED, "the signature is missing")
-        expected = hmac.digest(self._key, request.body, "sha256").hex()
-        if not hmac.compare_digest(signature.removeprefix(_PREFIX).encode(), expected.encode()):
+        signer: int | None = None
+        # No way out before the last secret: the time taken must not tell which one signed.
+        for index, key in enumerate(self._keys):
+            expected = hmac.digest(key, request.body, "sha256").hex()
+            right = hmac.compare_digest(signature.removeprefix(_PREFIX).encode(), expected.encode())
+            signer = index if right and signer is None else signer
+        if signer is None:
             raise Rejected(_REFUSED, "the signature does not fit the app secret")
-        return Verified(Origin.MESSENGER)
+        return Verified(Origin.MESSENGER, signer)
 
     @hookimpl
     def sign_request(self, request: InboundRequest) -> Sequence[Mapping[str, str]] | None:
-        """Sign the body as Meta does."""
+        """Sign the body with every secret, as Meta does with the one that is in force."""
         if request.route is not Origin.MESSENGER:
             return None
-        return [{"X-Hub-Signature-256": _PREFIX + hmac.digest(self._key, request.body, "sha256").hex()}]
+        digests = [hmac.digest(key, request.body, "sha256").hex() for key in self._keys]
+        return [{"X-Hub-Signature-256": _PREFIX + digest} for digest in digests]
 
     @hookimpl
     async def diagnose(self) -> AsyncGenerator[Finding, None]:
-        """Look at the verify token: it travels in addresses, which end up in the logs of proxies."""
-        if hmac.compare_digest(self._key, self._verify_token):
+        """Look at a rotation, and at the verify token: it travels in addresses, which end up in the logs of proxies."""
+        if len(set(self._keys)) < len(self._keys):
+            yield Finding.warning(
+                "old_app_secrets has a secret that is also another one",
+                meaning="the variables of a rotation hold the same value: what the other secret signs is refused",
+                to_do="set the variables to the old and to the new secret, or take the old one out",
+            )
+        if any(hmac.compare_digest(key, self._verify_token) for key in self._keys):
             yield Finding.problem(
                 "verify_token is the app secret",
                 meaning="it stands in the address by which Meta checks the webhook, and so in the logs of proxies;"

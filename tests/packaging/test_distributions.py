@@ -2,132 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import re
-import subprocess
-import sys
-import sysconfig
 import tarfile
-import venv
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import pytest
-from build import ProjectBuilder
 
-ROOT = Path(__file__).parents[2]
-EXAMPLES = (
-    "shopbot.yaml",
-    *sorted(f"config/{path.name}" for path in (ROOT / "config").glob("*.yaml") if ".test" not in path.suffixes),
-)
-VARIABLES = {
-    name: f"a-value-of-{name.lower()}"
-    for example in EXAMPLES
-    for name in re.findall(r"\$\{(\w+)\}", (ROOT / example).read_text(encoding="utf-8"))
-}
-
-
-def tree(*places: str) -> set[str]:
-    """List the files of the tree that belong into a distribution."""
-    found = (path for place in places for path in (ROOT / place).rglob("*"))
-    return {str(path.relative_to(ROOT)) for path in found if path.is_file() and not _is_cache(path)}
-
-
-def _is_cache(path: Path) -> bool:
-    return any(part == "__pycache__" or part.startswith(".") for part in path.relative_to(ROOT).parts)
-
-
-@contextmanager
-def only_one(directory: Path) -> Iterator[None]:
-    """Let one test process at a time build in *directory*."""
-    directory.mkdir(exist_ok=True)
-    with (directory / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def build(source: Path, kind: Literal["wheel", "sdist"], directory: Path) -> Path:
-    """Build a distribution as pip does, without an environment of its own; at most once for each directory."""
-    with only_one(directory):
-        built = [path for path in directory.iterdir() if path.name.startswith("shopbot-")]
-        if not built:
-            builder = ProjectBuilder(source, runner=_quiet)
-            built = [Path(builder.build(kind, str(directory)))]
-        return built[0]
-
-
-def _quiet(cmd: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None) -> None:
-    done = subprocess.run(  # noqa: S603 - this Python, with the build back end
-        cmd, cwd=cwd, env={**os.environ, **(extra_environ or {})}, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory that all test processes of this run share."""
-    base = tmp_path_factory.getbasetemp()
-    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
-
-
-@pytest.fixture(scope="session")
-def wheel(shared: Path) -> Path:
-    return build(ROOT, "wheel", shared / "wheel")
-
-
-@pytest.fixture(scope="session")
-def sdist(shared: Path) -> Path:
-    return build(ROOT, "sdist", shared / "sdist")
-
-
-@dataclass(frozen=True)
-class Environment:
-    """A fresh environment with a wheel of shopbot, and the dependencies of this one."""
-
-    directory: Path
-
-    def run(self, program: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-        """Run a program of the environment, with nothing of this tree in reach."""
-        variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        return subprocess.run(  # noqa: S603 - what the test has just installed
-            [self.directory / "bin" / program, *arguments],
-            cwd=cwd,
-            env={**variables, **VARIABLES},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-
-def install(wheel: Path, directory: Path) -> Environment:
-    """Install a wheel; what it depends on is this environment's, behind everything else."""
-    with only_one(directory):
-        environment = directory / "venv"
-        if not environment.exists():
-            venv.create(environment, symlinks=True)
-            _quiet(
-                [
-                    *(sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python"), "--quiet"),
-                    *("install", "--no-deps", "--no-index", "--disable-pip-version-check", str(wheel)),
-                ]
-            )
-            site = next(environment.glob("lib/python*/site-packages"))
-            # A path in a .pth file comes last, and .pth files in it (our own editable one) are not read.
-            (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
-    return Environment(environment)
-
-
-@pytest.fixture(scope="session")
-def installed(wheel: Path, shared: Path) -> Environment:
-    return install(wheel, shared / "installed")
+from support.distributions import EXAMPLES, Environment, build, tree
+from support.documents import ROOT
 
 
 def test_the_wheel_holds_the_code_its_data_and_nothing_else(wheel: Path) -> None:
@@ -176,13 +60,13 @@ def test_the_sdist_holds_the_whole_project_and_no_rubbish(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
 
-    folders = ("core", "plugins", "config", "templates", "tests", "benchmarks", "docs")
+    folders = ("core", "plugins", "config", "templates", "deploy", "tests", "benchmarks", "docs")
     files = {
         *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE"),
         *("Makefile", "mkdocs.yml", "pyproject.toml", "shopbot.yaml", "shopbot.test.yaml"),
     }
     assert tree(*folders) | files <= names
-    assert names - tree(*folders) - files <= {".gitignore", "PKG-INFO"}
+    assert names - tree(*folders) - files <= {".gitignore", "PKG-INFO", "deploy/.env.example"}
 
 
 def test_the_sdist_builds_the_same_wheel(sdist: Path, wheel: Path, tmp_path: Path) -> None:

@@ -38,6 +38,27 @@ class TestMessengerHmac(DiagnosisContract, VerifierContract):
 
         assert (finding.level, finding.what) == (Level.PROBLEM, "verify_token is the app secret")
 
+    async def test_a_rotation_that_is_none_is_warned_of(self) -> None:
+        async with self.running(old_app_secrets=[SECRET]) as running:
+            warning, fine = await self.examine(running)
+
+        assert warning.level is Level.WARNING
+        assert warning.what == "old_app_secrets has a secret that is also another one"
+        assert fine.level is Level.OK
+
+
+class TestARotation(VerifierContract):
+    """The secret was reset, and what was under way is signed with the one of before."""
+
+    module = messenger_hmac
+    settings: ClassVar = {"app_secret": "new-secret", "old_app_secrets": [SECRET], "verify_token": "verify-me"}
+    origin = Origin.MESSENGER
+    secrets = ("new-secret", SECRET)
+    body = BODY
+
+    def headers(self, body: bytes, secret: str) -> Mapping[str, str]:
+        return {"X-Hub-Signature-256": sign_messenger(body, secret)}
+
 
 def a_delivery(body: bytes = BODY, headers: dict[str, str] | None = None) -> InboundRequest:
     return InboundRequest(

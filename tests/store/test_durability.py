@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -27,6 +27,8 @@ from support.configured_store import (
     Program,
     configured_store,
 )
+from support.eventually import eventually
+from support.host_process import free_port
 from support.store_parts import KEYS, SEEN_TTL_SECONDS, an_arrival
 
 RELAXED = CONFIG + "durability: relaxed\n"
@@ -53,6 +55,41 @@ async def without_waitaof(program: Program) -> AsyncIterator[ConfiguredStore]:
         if not isinstance(answer, ResponseError):
             pytest.skip(f"this {program} has WAITAOF")
         yield store
+
+
+@asynccontextmanager
+async def node(first_slot: int, last_slot: int) -> AsyncIterator[tuple[ConfiguredStore, int, int]]:
+    """Run a server of a cluster, with these hash slots; gives its port and that of the cluster's bus, too."""
+    port, bus = free_port(), free_port()
+    listening = ("--port", str(port), "--bind", "127.0.0.1", "--cluster-port", str(bus))
+    async with configured_store("valkey", *ALWAYS, *listening, "--cluster-enabled", "yes") as store:
+        await store.client.cluster("ADDSLOTSRANGE", first_slot, last_slot)
+        yield store, port, bus
+
+
+async def cluster_says(store: ConfiguredStore, state: Mapping[str, str]) -> bool:
+    told = await store.client.cluster("INFO")
+    return all(told[name] == value for name, value in state.items())
+
+
+class TestACluster:
+    async def test_of_one_shard_does_all_the_work(self, tmp_path: Path) -> None:
+        async with node(0, 16_383) as (store, _, _):
+            await eventually(lambda: cluster_says(store, {"cluster_state": "ok"}), "the cluster is up")
+            assert await known(store.url) == Durability()
+            async with shop_under_test(tmp_path, store_url=store.url) as shop:
+                record = await shop.finished(await shop.post("orders/paid", paid_order(psid="7312345678901234")))
+
+        assert record.status == "done"
+
+    async def test_of_several_shards_is_refused_because_the_keys_of_one_shop_would_lie_on_all_of_them(self) -> None:
+        async with node(0, 8_191) as (store, _, _), node(8_192, 16_383) as (_, port, bus):
+            await store.client.cluster("MEET", "127.0.0.1", port, bus)
+            await eventually(lambda: cluster_says(store, {"cluster_size": "2"}), "they know each other")
+            (loss,) = (await known(store.url)).losses
+
+        assert "a cluster of 2 shards" in loss.what
+        assert "a cluster of one shard" in loss.fix
 
 
 class TestExamination:

@@ -4,6 +4,7 @@ import typer
 
 from shopbot import __version__
 from shopbot.cli import (
+    backup,
     check,
     dead,
     demo,
@@ -56,6 +57,7 @@ def build() -> typer.Typer:
     app.command("poll")(poll.poll)
     app.command("explain")(explain.explain)
     app.command("doctor")(doctor.doctor)
+    app.command("backup")(backup.backup)
     app.add_typer(dead.build(), name="dead")
     app.add_typer(privacy.build(), name="privacy")
     app.add_typer(templates.build(), name="templates")

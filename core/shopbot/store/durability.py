@@ -93,7 +93,7 @@ async def examine(client: Redis, keys: Keys) -> Durability:
     """
     info = await _permitted(client.info())
     settings = await _permitted(client.config_get("*appendfsync*"))
-    found = [_too_old(info or {}), _evicts(info or {})]
+    found = [_too_old(info or {}), _evicts(info or {}), await _sharded(client, info or {})]
     warnings = [] if info is not None else [_NOT_INFORMED]
     fsync = _text(settings, "appendfsync")
     answer = None
@@ -138,6 +138,20 @@ def _evicts(info: Mapping[str, Any]) -> Weakness | None:
         f"the store deletes data when its memory is full (`maxmemory-policy {policy}`)",
         f"anything can be gone then, {_AMONG_OTHERS}",
         "set `maxmemory-policy noeviction`, so that it refuses writes in place of that, and webhooks are sent again",
+    )
+
+
+async def _sharded(client: Redis, info: Mapping[str, Any]) -> Weakness | None:
+    """See whether a shop's keys lie on several servers: the internal ones have one hash slot, the shared ones many."""
+    if not _number(info, "cluster_enabled"):
+        return None
+    shards = (await _permitted(client.cluster("INFO")) or {}).get("cluster_size", "1")
+    if int(shards) <= 1:
+        return None
+    return Weakness(
+        f"the store is a cluster of {shards} shards, and a shop's keys must all lie on one server",
+        "carts and order references that lie on another shard can be neither read nor written",
+        "use a server that is no cluster, or a cluster of one shard; several shops share the load with a server each",
     )
 
 

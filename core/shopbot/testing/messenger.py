@@ -113,6 +113,11 @@ class MessengerSimulator(ShopperActions):
         self.log = Log(keep)
         self._receipts: set[str] = set()
 
+    def reset_app_secret(self, app_secret: str) -> None:
+        """Have a new app secret from now on, as when it was reset in the app's settings."""
+        self.tokens.reset_app_secret(app_secret)
+        self.webhooks.reset_app_secret(app_secret)
+
     @asynccontextmanager
     async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
         """Answer until the block ends; gives the address, such as `http://127.0.0.1:54321`.

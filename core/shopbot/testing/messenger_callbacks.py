@@ -76,6 +76,10 @@ class WebhookSender:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._wake = asyncio.Event()
 
+    def reset_app_secret(self, app_secret: str) -> None:
+        """Sign with *app_secret* from now on, what is repeated included."""
+        self._app_secret = app_secret
+
     async def start(self) -> None:
         """Open the connections, and begin to post what was put off."""
         # Not through a proxy of the environment: the bot under test is on this machine.

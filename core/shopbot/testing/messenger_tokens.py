@@ -107,5 +107,9 @@ class Tokens:
         self._revoked.pop(token, None)
         self._valid.add(token)
 
+    def reset_app_secret(self, app_secret: str) -> None:
+        """Take proofs of *app_secret* alone from now on."""
+        self._app_secret = app_secret.encode()
+
     def _proof_for(self, token: str) -> bytes:
         return hmac.digest(self._app_secret, token.encode(), hashlib.sha256).hex().encode()
