@@ -19,6 +19,12 @@ DROP_IN = '''
       - use: drop_in
         key: value
 
+A long line of the source file,
+which is wider than a terminal:
+
+- one,
+- two.
+
 https://example.com/manual
 """
 
@@ -89,6 +95,7 @@ def test_one_plugin_is_shown_with_its_manual_and_settings(directory: Path) -> No
     assert title == "drop_in (step, observer, from plugins.d/drop_in.py)"
     assert manual.rstrip() == (
         "Do [something] :tada: [/else].\n\n    plugins:\n      - use: drop_in\n        key: value\n\n"
+        "A long line of the source file, which is wider than a terminal:\n\n- one,\n- two.\n\n"
         "https://example.com/manual"
     )
     assert rows("SETTING " + table) == [

@@ -1,6 +1,7 @@
 """`shopbot plugins`: what is installed, and what each accepts."""
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,8 @@ from shopbot.config.problem import suggest
 from shopbot.discovery import Found, PluginError, PluginType, discover
 
 _DEFAULT_DIRECTORY = Path("plugins.d")
+_AS_IT_STANDS = re.compile(r"^(\s|[-*|]\s|\d+\.\s)", re.MULTILINE)
+"""What has a line like this is no prose: an example, a list, a table."""
 
 
 def plugins(
@@ -71,7 +74,7 @@ def _show(plugin: PluginType | PluginError) -> None:
         return
     version = f" {plugin.version}" if plugin.version else ""
     kinds = ", ".join(plugin.kinds) or "no hooks"
-    console.print(f"{plugin.name} ({kinds}, from {plugin.origin}{version})\n\n{plugin.manual}")
+    console.print(f"{plugin.name} ({kinds}, from {plugin.origin}{version})\n\n{_reflowed(plugin.manual)}")
     table = Table(box=None, pad_edge=False)
     for column in ("SETTING", "TYPE", "DEFAULT", "MEANING"):
         table.add_column(column, overflow="fold")
@@ -80,6 +83,14 @@ def _show(plugin: PluginType | PluginError) -> None:
         table.add_row(setting.name, setting.type, setting.default_text, setting.description)
     console.print()
     console.print(table if settings else "It has no settings.")
+
+
+def _reflowed(manual: str) -> str:
+    """Let the terminal break the lines of prose: they are as long as the source file's. Examples and lists stay."""
+    paragraphs = manual.split("\n\n")
+    return "\n\n".join(
+        paragraph if _AS_IT_STANDS.search(paragraph) else paragraph.replace("\n", " ") for paragraph in paragraphs
+    )
 
 
 def _console() -> Console:
