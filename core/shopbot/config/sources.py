@@ -48,14 +48,12 @@ class Sources:
         return _hash(self.kept) + _hash(self.beside)
 
     def keep(self, directory: Path) -> Snapshot:
-        """Write what runs into a new directory below *directory*. Raises OSError where that cannot be done."""
-        place = directory / f"{self.version}-{len(list(directory.iterdir()))}"
+        """Write what runs into an empty directory. Raises OSError where that cannot be done."""
         for name, content in self.kept.items():
-            path = place / name
+            path = directory / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        place.mkdir(exist_ok=True)
-        snapshot = Snapshot(place, self.config, self.version)
+        snapshot = Snapshot(directory, self.config, self.version)
         snapshot.save()
         return snapshot
 

@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--host-name", default=host_name(), help="unique to this run of the host")
     parser.add_argument("snapshots", type=Path, nargs="+", help="directories with copies of configurations")
     options = parser.parse_args(arguments)
-    threading.Thread(target=_die_with, args=(options.supervisor_fd,), daemon=True, name="supervisor").start()
+    threading.Thread(target=die_with, args=(options.supervisor_fd,), daemon=True, name="supervisor").start()
     # Before the plugins are imported, which may have metrics of their own.
     metrics = _metrics(options.place)
     try:
@@ -204,7 +204,7 @@ async def _work(hosts: Sequence[ShopHost]) -> None:
             tasks.create_task(host.run(), name=f"host {host.domain}")
 
 
-def _die_with(supervisor_fd: int) -> None:
+def die_with(supervisor_fd: int) -> None:
     """End this process at once when the supervisor is gone: its store goes too, and no orphan may take webhooks."""
     with open(supervisor_fd, "rb", buffering=0) as pipe:
         pipe.read(1)
