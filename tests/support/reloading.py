@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ def save(path: Path, text: str) -> None:
     """Save a file as careful editors do: another file is written whole, and takes its place."""
     draft = path.with_name(f".{path.name}.draft")
     draft.write_text(text, encoding="utf-8")
-    os.replace(draft, path)
+    draft.replace(path)
 
 
 async def logged(host: HostProcess, event: str, count: int = 1) -> dict[str, Any]:

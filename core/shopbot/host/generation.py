@@ -55,6 +55,11 @@ class Generation:
         return all(process.ready for process in self.processes)
 
     @property
+    def left(self) -> bool:
+        """Whether none of the processes, as far as they still run, begins anything new."""
+        return all(process.left or process.exit_code is not None for process in self.processes)
+
+    @property
     def failure(self) -> str | None:
         """Say which process has ended, and why as far as is known; None while all run."""
         for process in self.processes:
@@ -91,9 +96,10 @@ class Generation:
             process.leave()
 
     def terminate(self, within_seconds: float = STOP_TIME_LIMIT_SECONDS) -> None:
-        """Ask the processes to end as soon as what is under way is done."""
+        """Ask the processes to end as soon as what is under way is done; asked again, they get no more time."""
+        moment = time.monotonic() + within_seconds
+        self._last_moment = min(self._last_moment, moment) if self._terminated else moment
         self._terminated = True
-        self._last_moment = time.monotonic() + within_seconds
         for process in self.processes:
             process.terminate()
 

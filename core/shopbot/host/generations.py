@@ -45,14 +45,16 @@ class Generations:
             raise
         return self._preparing
 
-    def replace(self, generation: Generation) -> None:
-        """Let the prepared generation, which has begun, be the one that works."""
+    def replace(self, generation: Generation) -> Generation:
+        """Let the prepared generation, which has begun, be the one that works; gives the one that leaves."""
         for earlier in self._ending:
             # At most two versions beside the new one: clients that say nothing have had their time.
             earlier.terminate()
-        self.live.leave()
-        self._ending.append(self.live)
+        leaving = self.live
+        leaving.leave()
+        self._ending.append(leaving)
         self.live, self._preparing = generation, None
+        return leaving
 
     def give_up(self, generation: Generation) -> None:
         """End a generation that was prepared."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shopbot.config.snapshot import Snapshot
-from shopbot.host.process import EXIT_CANNOT_START, FAILED, GO, LEAVE, PREPARED, READY
+from shopbot.host.process import EXIT_CANNOT_START, FAILED, GO, LEAVE, LEFT, PREPARED, READY
 from shopbot.host.process_name import host_name
 from shopbot.host.shop_host import Role
 from shopbot.metrics import DIRECTORY_VARIABLE
@@ -33,6 +33,8 @@ class WorkerProcess:
         """Whether it waits for the word to begin, or has had it."""
         self.ready = False
         """Whether it answers requests."""
+        self.left = False
+        """Whether it begins nothing new any more."""
         self.reason = ""
         """Why it cannot start, in its own words."""
         self._process = process
@@ -67,6 +69,7 @@ class WorkerProcess:
         for line in lines:
             self.prepared |= line == PREPARED
             self.ready |= line == READY
+            self.left |= line == LEFT
             if line.startswith(FAILED):
                 self.reason = line.removeprefix(FAILED).decode(errors="replace")
 

@@ -31,7 +31,7 @@ from shopbot.store.errors import StoreError
 
 EXIT_CANNOT_START = 3
 """The exit code by which a process says that starting it again would not help."""
-PREPARED, READY, FAILED = b"prepared", b"ready", b"failed "
+PREPARED, READY, LEFT, FAILED = b"prepared", b"ready", b"left", b"failed "
 """What a process tells the supervisor, each on a line of its own; behind `failed ` stands why it cannot start."""
 GO, LEAVE = b"g", b"l"
 """What the supervisor tells a process: begin, once all are prepared; take nothing new, because others do."""
@@ -138,8 +138,9 @@ async def _run(
             _tell(options, READY)
             await _until(orders, hosts)
             if orders.leave.is_set():
-                for host in hosts:
-                    host.retire()
+                service.close_the_door()
+                await asyncio.gather(*(host.retire() for host in hosts))
+                _tell(options, LEFT)
                 await _first(orders.stop.wait(), service.linger())
 
 

@@ -4,7 +4,8 @@ Each step waits for the one before, and the old version works all the while:
 
 1. rehearse: the new version is checked and its tests are run, in a process of their own;
 2. prepare: new worker processes load it, reach the store and start its plugins, and wait;
-3. change: once all of them are prepared they begin; once all of them serve, those of the old version leave.
+3. change: once all of them are prepared they begin to serve and to work;
+4. hand over: once all of them serve, those of the old version begin nothing new. From here on there is no way back.
 """
 
 import time
@@ -24,10 +25,13 @@ class Step(StrEnum):
     REHEARSE = "rehearse"
     PREPARE = "prepare"
     CHANGE = "change"
+    HAND_OVER = "hand_over"
     DONE = "done"
     REFUSED = "refused"
 
 
+_LEAVING_SECONDS = 10.0
+"""A process that does not say by then that it begins nothing new is busy, or the store is away: it will."""
 _UNDER_WAY = {
     Step.REHEARSE: "the check and the tests have not ended",
     Step.PREPARE: "the new worker processes are not prepared (a plugin's start that hangs?)",
@@ -46,6 +50,8 @@ class Reload:
     rehearsal: Rehearsal
     prepare: Callable[[], Generation]
     """Starts the processes of the new version."""
+    replace: Callable[[Generation], Generation]
+    """Puts them in the place of the processes that work, and gives those, which leave."""
     limit_seconds: float
     step: Step = Step.REHEARSE
     answer: RehearsalAnswer = field(default_factory=RehearsalAnswer)
@@ -54,6 +60,8 @@ class Reload:
     """Why it is refused."""
     generation: Generation | None = None
     """The processes of the new version, once there are any."""
+    _leaving: Generation | None = None
+    _leaving_until: float = 0.0
     _started: float = field(default_factory=time.monotonic)
 
     @property
@@ -69,6 +77,8 @@ class Reload:
             self._prepare()
         elif self.step is Step.CHANGE:
             self._change()
+        elif self.step is Step.HAND_OVER:
+            self._hand_over()
         if self.step in _UNDER_WAY and self.seconds > self.limit_seconds:
             self._refuse(f"given up after {self.limit_seconds:g} s: {_UNDER_WAY[self.step]}")
         return self.step
@@ -103,7 +113,15 @@ class Reload:
     def _change(self) -> None:
         generation = self._heard()
         if generation is not None and generation.ready:
-            self.step = Step.DONE
+            self._leaving = self.replace(generation)
+            self._leaving_until = time.monotonic() + _LEAVING_SECONDS
+            self.step = Step.HAND_OVER
+
+    def _hand_over(self) -> None:
+        if self._leaving is not None:
+            self._leaving.listen()
+            if self._leaving.left or time.monotonic() > self._leaving_until:
+                self.step = Step.DONE
 
     def _heard(self) -> Generation | None:
         """Give the new processes with what they have said; None when one of them has ended, and with it the reload."""
@@ -113,10 +131,10 @@ class Reload:
         failure = self.generation.failure
         if failure is None:
             return self.generation
-        self._refuse(failure)
+        self._refuse(masked(failure))  # a plugin's own words, perhaps
         return None
 
     def _refuse(self, *problems: str) -> None:
         self.rehearsal.close()
-        self.problems = tuple(map(masked, problems))
+        self.problems = problems
         self.step = Step.REFUSED

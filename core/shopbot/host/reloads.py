@@ -171,6 +171,7 @@ class Reloads:
             state=sources.state,
             rehearsal=rehearsal,
             prepare=lambda: self._generations.prepare(snapshots),
+            replace=self._generations.replace,
             limit_seconds=self._limit_seconds,
         )
         shop.sources = sources
@@ -179,14 +180,13 @@ class Reloads:
     def _proceed(self, shop: LiveShop, reload: Reload) -> None:
         before = reload.step
         step = reload.look()
-        if step is not before and step in (Step.PREPARE, Step.CHANGE):
+        if step is not before and step in (Step.PREPARE, Step.CHANGE, Step.HAND_OVER):
             self._log.debug("config_reload_step", shop=shop.domain, version=reload.snapshot.version, step=step)
         if step is Step.REFUSED:
             self._give_up(reload)
             self._refuse(shop, reload.snapshot.version, reload.state, reload.problems)
-        elif step is Step.DONE and reload.generation is not None:
+        elif step is Step.DONE:
             self._under_way = None
-            self._generations.replace(reload.generation)
             self._put_in_place(shop, reload)
 
     def _give_up(self, reload: Reload) -> None:

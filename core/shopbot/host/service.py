@@ -29,14 +29,17 @@ class Service:
         self._app = app
         self._server = server
 
-    async def linger(self) -> None:
-        """Take no more connections, and wait until the clients have left those that there are.
+    def close_the_door(self) -> None:
+        """Take no more connections, and close each of those that there are with its next answer.
 
-        Each is closed with its next answer: the client comes again, and reaches another process. One that says nothing
-        more ends when its time has run out, as always: closing it now could cross a request on its way.
+        The client comes again, and reaches another process. A connection on which nothing more is said ends when its
+        time has run out, as always: closing it now could cross a request on its way.
         """
         self._app.config.KEEP_ALIVE = False
         self._server.close()  # type: ignore[no-untyped-call]  # Sanic leaves its server untyped
+
+    async def linger(self) -> None:
+        """Wait until no connection is left."""
         while self._server.connections:  # noqa: ASYNC110 - Sanic has no event for it
             await asyncio.sleep(_IDLE_LOOK_SECONDS)
 

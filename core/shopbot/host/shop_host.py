@@ -29,6 +29,7 @@ from shopbot.metrics import Metrics, ShopMetrics
 from shopbot.model.config_state import ConfigState
 from shopbot.model.request import Origin
 from shopbot.model.shared_keys import SharedKeys
+from shopbot.polling import end
 from shopbot.rules.engine import Engine
 from shopbot.rules.redaction import Redaction
 from shopbot.rules.steps import Steps
@@ -246,11 +247,17 @@ class ShopHost:
         """
         await self._worker.work_off()
 
-    def retire(self) -> None:
-        """Begin nothing new: what is in hand is seen through, and arrivals are still kept, until `stop`."""
+    async def retire(self) -> None:
+        """Begin nothing new, and return once that is certain.
+
+        What is in hand is seen through, and arrivals are still kept, until `stop`.
+        """
         self.pollers.stop()
         self._retention.stop()
-        self._worker.stop()
+        if self._working is not None:
+            retiring = asyncio.create_task(self._worker.retire(), name=f"retire {self.domain}")
+            await asyncio.wait([retiring, self._working], return_when=asyncio.FIRST_COMPLETED)
+            await end([retiring])
 
     async def stop(self) -> None:
         """Write what was taken in, settle what is in hand, stop the plugins, leave the store."""

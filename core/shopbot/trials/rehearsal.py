@@ -66,7 +66,7 @@ def rehearse(
         else:
             errors += _failures(report)
             passed = len(report.results) - len(report.failed)
-    return RehearsalAnswer(problems=tuple(map(masked, errors)), warnings=tuple(map(masked, warnings)), tests=passed)
+    return RehearsalAnswer(problems=tuple(errors), warnings=tuple(warnings), tests=passed)
 
 
 def _failures(report: TrialReport) -> Iterator[str]:
@@ -77,7 +77,8 @@ def _failures(report: TrialReport) -> Iterator[str]:
 
 def _failures_of(result: TrialResult) -> Iterator[str]:
     for failure in result.failures:
-        yield f"{result.file}:{failure.line}:{failure.column}: the test {result.name!r} fails: {failure.message}"
+        place = f"{result.file}:{failure.line}:{failure.column}"
+        yield f"{place}: the test {result.name!r} fails: {masked(failure.message)}"
 
 
 if __name__ == "__main__":
