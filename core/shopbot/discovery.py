@@ -186,7 +186,8 @@ def import_file(path: Path, code: Path | None = None) -> ModuleType:
         if code is None:
             spec.loader.exec_module(module)
         else:
-            exec(compile(code.read_bytes(), str(path), "exec"), module.__dict__)  # noqa: S102 - as an import does
+            compiled = compile(code.read_bytes(), str(path), "exec", dont_inherit=True)
+            exec(compiled, module.__dict__)  # noqa: S102 - as an import does
     except BaseException:
         del sys.modules[name]
         raise

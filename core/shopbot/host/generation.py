@@ -10,8 +10,10 @@ import structlog
 from shopbot.config.snapshot import Snapshot
 from shopbot.host.launcher import Launcher, WorkerProcess
 
-STOP_TIME_LIMIT_SECONDS = 90.0
+_STOP_TIME_LIMIT_SECONDS = 90.0
 """Longer than any call that a worker may have under way (a send: 60 seconds)."""
+_GIVE_UP_TIME_LIMIT_SECONDS = 10.0
+"""Those that have begun nothing have no more than plugins to stop."""
 _LEAVE_TIME_LIMIT_SECONDS = 300.0
 """How long one that leaves may take: far longer than a connection or an event can."""
 _RESTART_PAUSES_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -27,6 +29,8 @@ class Generation:
     snapshots: Sequence[Snapshot]
     """Of all shops: what the processes run, also those that replace others."""
     processes: list[WorkerProcess] = field(default_factory=list)
+    begun: bool = False
+    """Whether the processes were let begin, so that they may have something in hand."""
     _failures: int = 0
     _restarts: dict[int, float] = field(default_factory=dict)
     """When to start a process again, by its place."""
@@ -70,6 +74,7 @@ class Generation:
 
     def go(self) -> None:
         """Let the processes begin."""
+        self.begun = True
         for process in self.processes:
             process.go()
 
@@ -95,9 +100,10 @@ class Generation:
         for process in self.processes:
             process.leave()
 
-    def terminate(self, within_seconds: float = STOP_TIME_LIMIT_SECONDS) -> None:
+    def terminate(self) -> None:
         """Ask the processes to end as soon as what is under way is done; asked again, they get no more time."""
-        moment = time.monotonic() + within_seconds
+        limit_seconds = _STOP_TIME_LIMIT_SECONDS if self.begun else _GIVE_UP_TIME_LIMIT_SECONDS
+        moment = time.monotonic() + limit_seconds
         self._last_moment = min(self._last_moment, moment) if self._terminated else moment
         self._terminated = True
         for process in self.processes:

@@ -6,9 +6,6 @@ from shopbot.config.snapshot import Snapshot
 from shopbot.host.generation import Generation
 from shopbot.host.launcher import Launcher
 
-_GIVEN_UP_SECONDS = 10.0
-"""So long processes that were given up may take to stop their plugins."""
-
 
 class Generations:
     """One generation works at a time; one that is replaced finishes what it has."""
@@ -58,7 +55,7 @@ class Generations:
 
     def give_up(self, generation: Generation) -> None:
         """End a generation that was prepared."""
-        generation.terminate(_GIVEN_UP_SECONDS)
+        generation.terminate()
         self._ending.append(generation)
         self._preparing = None
 

@@ -1,6 +1,7 @@
 """One shop's runtime in one process: its store, plugins, inbox and worker, started and stopped in the right order."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -269,6 +270,8 @@ class ShopHost:
         self._worker.stop()
         if self._working is not None:
             await asyncio.wait([self._working])
+        with contextlib.suppress(RedisError, OSError):  # then nobody can be told
+            await self.echoes.own_up(self.clock())
         await self.hooks.stop()
         await self._close()
 

@@ -24,6 +24,9 @@ from shopbot.store.errors import StoreError
 from shopbot.trials.report import TrialReport, TrialResult
 from shopbot.trials.runner import run_tests
 
+_NICENESS = 10
+"""Orders come first: the host goes on beside it."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Try a version and write what that gave."""
@@ -35,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("snapshots", type=Path, nargs="+", help="the versions of all shops, the new one included")
     options = parser.parse_args(arguments)
     threading.Thread(target=die_with, args=(options.supervisor_fd,), daemon=True, name="supervisor").start()
+    os.nice(_NICENESS)
     configure_logging(LogSettings(level="error"))
     snapshots = [Snapshot.open(directory) for directory in options.snapshots]
     answer = rehearse(Snapshot.open(options.new), Snapshot.open(options.live), snapshots, os.environ)
