@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pty
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 from shopbot.host.watching import Watch
 from shopbot.testing.orders import paid_order
 from support.eventually import eventually
-from support.host_process import host_running, needs_proc, simulator
+from support.host_process import children, host_running, needs_proc, simulator
 from support.reloading import logged, readiness, save, saying
 
 FIRST = saying("First version")
@@ -65,6 +66,23 @@ async def test_plugins_that_are_dropped_in_are_reloaded_with_their_new_code(tmp_
         assert await host.stop() == 0
 
     assert messenger.sent[0].text == "Acme?"
+
+
+@needs_proc
+async def test_asked_while_it_still_starts_it_starts_and_looks_then(tmp_path: Path) -> None:
+    async def starting() -> list[int]:
+        commands = children(os.getpid()).items() if (tmp_path / "data").exists() else ()
+        return [pid for pid, command in commands if str(tmp_path) in command]
+
+    async def hang_up() -> None:
+        (pid,) = await eventually(starting, "its store is being started", limit_seconds=60.0)
+        os.kill(pid, signal.SIGHUP)
+
+    asking = asyncio.create_task(hang_up())
+    async with simulator() as (_, url), host_running(tmp_path, url, "--no-watch", config=FIRST) as host:
+        await asking
+        await logged(host, "config_unchanged")
+        assert await host.stop() == 0
 
 
 async def test_a_watch_notices_what_changes_in_its_directories_alone(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 import contextlib
 import os
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Annotated
 
@@ -47,10 +48,9 @@ def run(
     Example: shopbot run shops/*.yaml --port 8000
     """
     paths = configurations(configs)
-    with contextlib.ExitStack() as stack:
-        versions = Versions(
-            stack.enter_context(run_directory("versions")), os.environ, lambda path: [trial_file_of(path)]
-        )
+    with _hang_ups() as hang_ups, contextlib.ExitStack() as stack:
+        directory = stack.enter_context(run_directory("versions"))
+        versions = Versions(directory, os.environ, beside=lambda path: [trial_file_of(path)])
         try:
             sources = [versions.look(path) for path in paths]
             snapshots = [versions.keep(one) for one in sources]
@@ -67,23 +67,35 @@ def run(
             LiveShop(blueprint.shop.domain, snapshot, one)
             for blueprint, snapshot, one in zip(fleet.blueprints, snapshots, sources, strict=True)
         ]
-        supervise = partial(
-            Supervisor,
-            shops=shops,
-            address=(host, port),
-            processes=workers,
-            role=role,
-            on_ready=partial(_announce, fleet.blueprints),
-            versions=versions,
-            reloading=ReloadPolicy(_REHEARSAL, watch=watch, limit_seconds=reload_limit),
-        )
         try:
             embedded = {one.data_dir.resolve() for one in fleet.blueprints if one.settings.store.embedded}
             stores = [stack.enter_context(EmbeddedServer(data_dir)) for data_dir in sorted(embedded)]
-            supervise(failure=lambda: next((s.failure for s in stores if s.failure is not None), None)).run()
+            supervisor = Supervisor(
+                shops=shops,
+                address=(host, port),
+                processes=workers,
+                role=role,
+                on_ready=partial(_announce, fleet.blueprints),
+                versions=versions,
+                reloading=ReloadPolicy(_REHEARSAL, watch=watch, limit_seconds=reload_limit),
+                failure=lambda: next((store.failure for store in stores if store.failure is not None), None),
+                asked=bool(hang_ups),
+            )
+            supervisor.run()
         except (StoreError, CannotStartError) as error:
             typer.echo(f"shopbot: {error}", err=True)
             raise typer.Exit(1) from error
+
+
+@contextlib.contextmanager
+def _hang_ups() -> Iterator[Sequence[int]]:
+    """Collect the SIGHUPs that come before the supervisor takes them: a reload must not end a host that starts."""
+    found: list[int] = []
+    before = signal.signal(signal.SIGHUP, lambda number, _: found.append(number))
+    try:
+        yield found
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def _announce(blueprints: Sequence[Blueprint], url: str) -> None:

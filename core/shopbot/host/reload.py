@@ -84,9 +84,9 @@ class Reload:
         return self.step
 
     def abandon(self) -> None:
-        """Give it up, because the host ends."""
+        """Give it up, because the host ends or a newer version has come."""
         if self.step in _UNDER_WAY:
-            self._refuse("the host ends")
+            self._refuse("it was given up")
 
     def _rehearse(self) -> None:
         answer = self.rehearsal.look()

@@ -63,8 +63,9 @@ class Supervisor:
     failure: Callable[[], Exception | None] = lambda: None
     """Says why the host cannot go on, as when its store is down for good: then `run` ends, for the service manager to
     start it anew."""
+    asked: bool = False
+    """Whether a look at the files is asked for: by SIGHUP, which may have come before `run`."""
     _stopping: bool = False
-    _asked: bool = False
     _in_terminal: bool = field(default_factory=_has_terminal)
 
     def run(self) -> None:
@@ -152,7 +153,7 @@ class Supervisor:
         if self._in_terminal and not _has_terminal():
             self.stop()
         else:
-            self._asked = True
+            self.asked = True
 
     def _wait_until_ready(self, generations: Generations) -> None:
         first, begun = generations.live, False
@@ -175,7 +176,7 @@ class Supervisor:
             failure = self.failure()
             if failure is not None:
                 raise CannotStartError(str(failure))
-            if self._asked:
-                self._asked = False
+            if self.asked:
+                self.asked = False
                 reloads.ask()
             reloads.look()
