@@ -63,6 +63,8 @@ class Found:
     version: str
     entry_point: metadata.EntryPoint | None = field(default=None, repr=False)
     path: Path | None = None
+    code: Path | None = field(default=None, repr=False)
+    """Where a copy of the file's code is; None reads the file itself."""
 
     def load(self) -> PluginType:
         """Import the plugin.
@@ -93,7 +95,7 @@ class Found:
             if self.entry_point is not None:
                 loaded = self.entry_point.load()
             elif self.path is not None:
-                loaded = import_file(self.path)
+                loaded = import_file(self.path, self.code)
             else:
                 loaded = None
         except (Exception, SystemExit) as error:
@@ -118,14 +120,15 @@ def implements(plugin: type, hook: str) -> bool:
     return hasattr(HookSpecs, hook)
 
 
-def discover(plugins_dir: Path | None = None) -> Mapping[str, Found | PluginError]:
+def discover(plugins_dir: Path | None = None, *, copied: Path | None = None) -> Mapping[str, Found | PluginError]:
     """Find all plugins by name, without importing any, sorted by name.
 
     plugins_dir: a directory of drop-in files, each `NAME.py`; None or a missing directory has none. Names that two
     places claim are given as the error that says so.
+    copied: where a copy of these files is, which says what there is and has their code; None reads them themselves.
     """
     found: dict[str, Found | PluginError] = {}
-    for plugin in [*_installed(), *_dropped_in(plugins_dir)]:
+    for plugin in [*_installed(), *_dropped_in(plugins_dir, copied)]:
         earlier = found.get(plugin.name)
         if isinstance(earlier, Found):
             found[plugin.name] = PluginError(
@@ -148,18 +151,29 @@ def _installed() -> list[Found]:
     return list(found.values())
 
 
-def _dropped_in(directory: Path | None) -> list[Found]:
-    if directory is None or not directory.is_dir():
+def _dropped_in(directory: Path | None, copied: Path | None) -> list[Found]:
+    place = copied or directory
+    if directory is None or place is None or not place.is_dir():
         return []
     return [
-        Found(name=path.stem, origin=str(path), version="", path=path)
-        for path in sorted(directory.glob("*.py"))
+        Found(
+            name=path.stem,
+            origin=str(directory / path.name),
+            version="",
+            path=directory / path.name,
+            code=path if copied else None,
+        )
+        for path in sorted(place.glob("*.py"))
         if not path.name.startswith("_")
     ]
 
 
-def import_file(path: Path) -> ModuleType:
-    """Import a drop-in file, under a name that no other file has. Raises whatever the file raises."""
+def import_file(path: Path, code: Path | None = None) -> ModuleType:
+    """Import a drop-in file, under a name that no other file has. Raises whatever the file raises.
+
+    code: where its code is read; None reads the file itself. The module is that of the file all the same: what lies
+        beside it is found by its `__file__`.
+    """
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
     name = f"shopbot_dropin_{digest}_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -169,7 +183,11 @@ def import_file(path: Path) -> ModuleType:
     # pydantic and pickle look a class's module up by name.
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        if code is None:
+            spec.loader.exec_module(module)
+        else:
+            compiled = compile(code.read_bytes(), str(path), "exec", dont_inherit=True)
+            exec(compiled, module.__dict__)  # noqa: S102 - as an import does
     except BaseException:
         del sys.modules[name]
         raise

@@ -139,10 +139,41 @@ STORE_WARNINGS = Family(
     ("shop",),
     "In how many ways the store could lose data, as `/readyz` names them.",
 )
+CONFIG_INFO = Family(
+    "shopbot_config_info",
+    "gauge",
+    ("shop", "version"),
+    "Always 1; the label has the version of the configuration that works, a short hash of its files.",
+)
+CONFIG_REFUSED = Family(
+    "shopbot_config_refused",
+    "gauge",
+    ("shop",),
+    "1 while the configuration on disk is refused and an earlier version works on, else 0. `/readyz` says why.",
+)
+CONFIG_RELOADED_AT = Family(
+    "shopbot_config_last_reload_timestamp_seconds",
+    "gauge",
+    ("shop",),
+    "When the version that works was put in place, at the start or by a reload, in seconds since 1970.",
+)
+CONFIG_REFUSED_AT = Family(
+    "shopbot_config_last_refusal_timestamp_seconds",
+    "gauge",
+    ("shop",),
+    "When a change of the configuration was refused the last time, in seconds since 1970; 0 if never.",
+)
+CONFIG_RELOADS = Family(
+    "shopbot_config_reloads_total",
+    "counter",
+    ("shop", "result"),
+    "Changes of the configuration since the host was started, by what became of them: `ok` or `refused`.",
+)
 INFO = Family("shopbot_info", "gauge", ("version",), "Always 1; the label has the version.")
 STORED = (
     *(INBOX, OLDEST, RETRIES, HELD, PARKED, DEAD_LETTERS, APP_UNINSTALLED, CHANNEL),
-    *(POLLER_GAP, POLLER_FAILING, POLLED, FIRST_SEEN, STORE_UP, STORE_WARNINGS, INFO),
+    *(POLLER_GAP, POLLER_FAILING, POLLED, FIRST_SEEN, STORE_UP, STORE_WARNINGS),
+    *(CONFIG_INFO, CONFIG_REFUSED, CONFIG_RELOADED_AT, CONFIG_REFUSED_AT, CONFIG_RELOADS, INFO),
 )
 """Metrics that are not counted by a process but read anew for each scrape."""
 

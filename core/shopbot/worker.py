@@ -67,11 +67,18 @@ class Worker:
         """Held by whoever may begin new work: the reading, or a suspect that must be alone."""
         self._let_go = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._reads_no_more = asyncio.Event()
         self._log = structlog.get_logger("shopbot.worker")
 
     def stop(self) -> None:
         """Take no more events; `run` returns once those in hand are settled."""
         self._stopping.set()
+        self._let_go.set()
+
+    async def retire(self) -> None:
+        """Do as `stop`, and return once `run` takes no more events; those in hand it still works on."""
+        self.stop()
+        await self._reads_no_more.wait()
 
     async def run(self) -> None:
         """Work until `stop` is called."""
@@ -99,11 +106,19 @@ class Worker:
                     raise StoreError("the store does not answer")
 
     async def _read(self, tasks: asyncio.TaskGroup) -> None:
+        try:
+            await self._read_on(tasks)
+        finally:
+            self._reads_no_more.set()
+
+    async def _read_on(self, tasks: asyncio.TaskGroup) -> None:
         failures = 0
         while not self._stopping.is_set():
             room = await self._room()
             try:
                 async with self._turn:
+                    if self._stopping.is_set():
+                        return
                     if failures:
                         # A store that lost its data has lost the group, too.
                         await self._queue.open()
@@ -118,8 +133,11 @@ class Worker:
                 failures = 0
 
     async def _room(self) -> int:
-        """Wait until there is room for another event; gives for how many, at least one: nobody can read none."""
-        while len(self._in_hand) >= self._concurrency:
+        """Wait until there is room for another event; gives for how many, at least one: nobody can read none.
+
+        Does not wait, and may give less, once the worker is to stop.
+        """
+        while len(self._in_hand) >= self._concurrency and not self._stopping.is_set():
             self._let_go.clear()
             await self._let_go.wait()
         return self._concurrency - len(self._in_hand)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -16,6 +16,7 @@ from shopbot.config.nodes import KeyPath
 from shopbot.config.plugin_entry import PLUGIN_LISTS, PluginEntry, PollerEntry
 from shopbot.config.problem import ConfigError, Problem
 from shopbot.config.settings import Settings
+from shopbot.config.snapshot import Snapshot
 from shopbot.config.topics import unfamiliar_names
 from shopbot.config.validation import validate
 
@@ -57,24 +58,32 @@ class Loaded:
                 yield (name, index), usable
 
 
-def read(path: Path, environ: Mapping[str, str]) -> Loaded:
+def read(path: Path, environ: Mapping[str, str], *, snapshot: Snapshot | None = None) -> Loaded:
     """Read the configuration at *path*. Blocks on the disk: call it from a thread where a loop is running.
 
     Relative directories in it are taken from the file's own directory. Raises nothing: a file that is
     missing or unreadable is a problem like any other.
+
+    snapshot: a copy to read in its place, with its templates; None reads what lies there now.
     """
-    text = _text(path)
+    text = _text(path, snapshot.text if snapshot else path)
     if isinstance(text, Problem):
         return Loaded(Document(str(path), None, {}, (text,)), None, (text,))
-    return read_text(text, str(path), environ, directory=path.parent)
+    loaded = read_text(text, str(path), environ, directory=path.parent)
+    if snapshot is None or loaded.draft is None:
+        return loaded
+    kept = loaded.draft.model_copy(update={"templates_dir": snapshot.templates})
+    return replace(loaded, settings=kept if loaded.settings else None, draft=kept)
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path, *, snapshot: Snapshot | None = None) -> Document:
     """Read another file that goes with a configuration, such as its tests; `${NAME}` is nothing special in it.
 
     Blocks on the disk. Raises nothing: a file that is missing or unreadable is a problem of the document.
+
+    snapshot: of the configuration, where that itself is meant and its copy is to be read.
     """
-    text = _text(path)
+    text = _text(path, snapshot.text if snapshot else path)
     return Document(str(path), None, {}, (text,)) if isinstance(text, Problem) else parse(text, str(path))
 
 
@@ -96,11 +105,11 @@ def read_text(text: str, name: str, environ: Mapping[str, str], *, directory: Pa
     return Loaded(document, None if errors else checkable, problems, checkable)
 
 
-def _text(path: Path) -> str | Problem:
-    """Read a file, or say why it cannot be read."""
+def _text(path: Path, place: Path) -> str | Problem:
+    """Read the file that is called *path* and is at *place*, or say why it cannot be read."""
     name = str(path)
     try:
-        with path.open("rb") as file:
+        with place.open("rb") as file:
             content = file.read(LARGEST_TEXT_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
         return Problem(name, None, None, _why(error))

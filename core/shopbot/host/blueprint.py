@@ -12,6 +12,7 @@ from shopbot.config.message import UtilityTemplateSettings
 from shopbot.config.plugin_entry import PLUGIN_LISTS
 from shopbot.config.problem import ConfigError, Problem
 from shopbot.config.settings import Settings
+from shopbot.config.snapshot import Snapshot
 from shopbot.config.store_address import EMBEDDED
 from shopbot.config.surprises import surprising_numbers
 from shopbot.discovery import PluginError, discover
@@ -65,12 +66,16 @@ class Checked:
     """The values that the settings keep secret: no text for people may repeat them."""
 
 
-def check_config(path: Path, environ: Mapping[str, str]) -> Checked:
-    """Check a configuration file with everything it names: variables, plugins, their settings, templates."""
-    loaded = read(path, environ)
+def check_config(path: Path, environ: Mapping[str, str], *, snapshot: Snapshot | None = None) -> Checked:
+    """Check a configuration file with everything it names: variables, plugins, their settings, templates.
+
+    snapshot: a copy of it all to check in its place; None checks what lies there now.
+    """
+    loaded = read(path, environ, snapshot=snapshot)
     settings = loaded.draft  # the settings themselves, where they have no error
     plugins_dir = settings.plugins_dir if settings else path.parent / "plugins.d"
-    entries = PluginEntries(loaded.document, loaded.plugin_entries(), discover(plugins_dir))
+    catalogue = discover(plugins_dir, copied=snapshot.plugins if snapshot else None)
+    entries = PluginEntries(loaded.document, loaded.plugin_entries(), catalogue)
     instances = entries.instances()
     found, blueprint = list(entries.problems), None
     if settings is not None:
@@ -89,13 +94,13 @@ def check_config(path: Path, environ: Mapping[str, str]) -> Checked:
     )
 
 
-def load_blueprint(path: Path, environ: Mapping[str, str]) -> Blueprint:
-    """Check a configuration and give what it makes.
+def load_blueprint(path: Path, environ: Mapping[str, str], *, snapshot: Snapshot | None = None) -> Blueprint:
+    """Check a configuration, or a copy of it, and give what it makes.
 
     Raises:
         ConfigError: it has problems; all of them are in the error.
     """
-    checked = check_config(path, environ)
+    checked = check_config(path, environ, snapshot=snapshot)
     if checked.blueprint is None:
         raise ConfigError(checked.problems)
     return checked.blueprint

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shopbot.config.problem import Problem
+from shopbot.config.snapshot import Snapshot
 from shopbot.host.blueprint import Blueprint, Checked, check_config
 from shopbot.store.embedded import url_for
 
@@ -18,9 +19,13 @@ class Fleet:
     problems: Sequence[Problem]
 
 
-def check_fleet(paths: Sequence[Path], environ: Mapping[str, str]) -> Fleet:
-    """Check configurations one by one and against each other."""
-    checked = [check_config(path, environ) for path in paths]
+def check_fleet(paths: Sequence[Path], environ: Mapping[str, str], snapshots: Sequence[Snapshot] = ()) -> Fleet:
+    """Check configurations one by one and against each other.
+
+    snapshots: copies to check in place of what lies there now.
+    """
+    kept = {snapshot.config: snapshot for snapshot in snapshots}
+    checked = [check_config(path, environ, snapshot=kept.get(path)) for path in paths]
     problems = [problem for one in checked for problem in one.problems]
     problems += _collisions(paths, checked)
     usable = not any(problem.severity == "error" for problem in problems)

@@ -18,7 +18,7 @@ from shopbot.host.log_masks import mask_texts
 if TYPE_CHECKING:
     from structlog.typing import Processor
 
-_LOUD_LIBRARIES = ("httpx", "httpcore", "sanic.root", "sanic.server", "sanic.access", "asyncio")
+_LOUD_LIBRARIES = ("httpx", "httpcore", "sanic.root", "sanic.server", "sanic.access", "asyncio", "watchfiles.main")
 """Libraries that log every call at INFO; httpx would log URLs."""
 
 

@@ -1,6 +1,7 @@
 """One shop's runtime in one process: its store, plugins, inbox and worker, started and stopped in the right order."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -26,8 +27,10 @@ from shopbot.messages.gate import Gate
 from shopbot.messages.mode import WindowPolicy
 from shopbot.messages.renderer import Renderer
 from shopbot.metrics import Metrics, ShopMetrics
+from shopbot.model.config_state import ConfigState
 from shopbot.model.request import Origin
 from shopbot.model.shared_keys import SharedKeys
+from shopbot.polling import end
 from shopbot.rules.engine import Engine
 from shopbot.rules.redaction import Redaction
 from shopbot.rules.steps import Steps
@@ -63,7 +66,7 @@ class Role(StrEnum):
 
 
 class ShopHost:
-    """One shop, live. `start`, then `run` until `stop`."""
+    """One shop, live. `start` (or `prepare` and then `begin`), then `run` until `stop`."""
 
     def __init__(
         self,
@@ -74,6 +77,7 @@ class ShopHost:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         metrics: Metrics | None = None,
         name: ProcessName | None = None,
+        config: Callable[[], ConfigState] = ConfigState,
     ) -> None:
         """Put the parts together; nothing is connected yet.
 
@@ -81,10 +85,12 @@ class ShopHost:
         clock: gives the time in UTC.
         metrics: the process's, to count in; None counts for nobody.
         name: the process's, as the supervisor gave it; None makes one.
+        config: says what became of changes of the shop's configuration; may read a file.
         """
         settings = blueprint.settings
         self.domain = settings.shop.domain
         self.hooks: Hooks = blueprint.hooks
+        self.config = config
         self._blueprint = blueprint
         self._role = role
         self._client: Redis = connect(store_url)
@@ -191,7 +197,12 @@ class ShopHost:
         self._tried = datetime.min.replace(tzinfo=UTC)
 
     async def start(self) -> None:
-        """Reach the store, start the plugins, open the inbox, begin to work.
+        """Reach the store, start the plugins, open the inbox, begin to work. Raises as `prepare` does."""
+        await self.prepare()
+        await self.begin()
+
+    async def prepare(self) -> None:
+        """Do all that can fail, and nothing that others would notice: reach the store, start the plugins.
 
         Raises:
             StoreError: the store cannot be reached, or is known to lose data and `durability:` does not allow it.
@@ -207,10 +218,16 @@ class ShopHost:
         except BaseException:
             await self._close()
             raise
+
+    async def begin(self, *, joins: bool = False) -> None:
+        """Open the inbox and begin to work, once prepared.
+
+        joins: whether others took this shop's webhooks until now, so that no echo can have been lost.
+        """
         for gate in self._gates:
             # This start may have brought a new token.
             await self._channels.probe_soon(gate.name)
-        if self._role is not Role.WORKER:
+        if self._role is not Role.WORKER and not joins:
             await self.echoes.listening(self.clock())
         self.inbox.start()
         if self._role is not Role.WEB:
@@ -234,6 +251,18 @@ class ShopHost:
         """
         await self._worker.work_off()
 
+    async def retire(self) -> None:
+        """Begin nothing new, and return once that is certain.
+
+        What is in hand is seen through, and arrivals are still kept, until `stop`.
+        """
+        self.pollers.stop()
+        self._retention.stop()
+        if self._working is not None:
+            retiring = asyncio.create_task(self._worker.retire(), name=f"retire {self.domain}")
+            await asyncio.wait([retiring, self._working], return_when=asyncio.FIRST_COMPLETED)
+            await end([retiring])
+
     async def stop(self) -> None:
         """Write what was taken in, settle what is in hand, stop the plugins, leave the store."""
         self.pollers.stop()
@@ -244,6 +273,8 @@ class ShopHost:
         self._worker.stop()
         if self._working is not None:
             await asyncio.wait([self._working])
+        with contextlib.suppress(RedisError, OSError):  # then nobody can be told
+            await self.echoes.own_up(self.clock())
         await self.hooks.stop()
         await self._close()
 

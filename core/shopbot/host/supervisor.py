@@ -1,90 +1,110 @@
 """The main process of a host: it owns the store and the socket, and keeps its worker processes alive."""
 
 import contextlib
-import itertools
 import os
-import selectors
 import signal
 import socket
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 
-import structlog
-
-from shopbot.host.process import EXIT_CANNOT_START, READY
-from shopbot.host.process_name import host_name
+from shopbot.host.config_record import ConfigRecord
+from shopbot.host.generations import Generations
+from shopbot.host.launcher import Launcher
+from shopbot.host.reloads import LiveShop, Reloads
+from shopbot.host.run_directory import run_directory
 from shopbot.host.shop_host import Role
-from shopbot.metrics import DIRECTORY_VARIABLE
+from shopbot.host.versions import Versions
+from shopbot.host.watching import Watch
 
 _BACKLOG = 1024
 _LOOK_SECONDS = 0.2
 _START_TIME_LIMIT_SECONDS = 90.0
-_STOP_TIME_LIMIT_SECONDS = 90.0
-"""Longer than any call that a worker may have under way (a send: 60 seconds)."""
-_RESTART_PAUSES_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
-_STEADY_SECONDS = 30.0
-"""A process that has run this long was not failing from the start."""
 
 
 class CannotStartError(Exception):
     """The host could not be started; the message is for the operator (its processes have logged the details)."""
 
 
-@dataclass(slots=True)
-class _Child:
-    process: subprocess.Popen[bytes]
-    ready_fd: int
-    started: float = field(default_factory=time.monotonic)
-    ready: bool = False
+def _has_terminal() -> bool:
+    """Say whether this process has a terminal that controls it."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
-def _metrics_directory() -> tempfile.TemporaryDirectory[str]:
-    """Make where all processes count, until it is left: a new run begins at zero, a process that restarts does not."""
-    return tempfile.TemporaryDirectory(prefix="shopbot-metrics-", ignore_cleanup_errors=True)
+@dataclass(frozen=True, slots=True)
+class ReloadPolicy:
+    """How changes of configurations are brought into effect."""
+
+    rehearsal: str
+    """The module that tries a new version, as `python -m` names it: it knows more than a host does."""
+    watch: bool = True
+    """Whether files are watched; else only SIGHUP leads to a look at them."""
+    limit_seconds: float = 300.0
+    """How long one reload may take."""
 
 
 @dataclass(slots=True)
 class Supervisor:
     """Runs N processes on one socket until it is told to stop."""
 
-    configs: Sequence[Path]
+    shops: Sequence[LiveShop]
     address: tuple[str, int]
     processes: int
     role: Role
     on_ready: Callable[[str], None]
     """Called once, with the host's URL, when every process answers requests."""
+    versions: Versions
+    """Has the snapshots of the shops, and keeps those that come."""
+    reloading: ReloadPolicy
     failure: Callable[[], Exception | None] = lambda: None
     """Says why the host cannot go on, as when its store is down for good: then `run` ends, for the service manager to
     start it anew."""
-    _name: str = field(default_factory=host_name)
-    _runs: Iterator[int] = field(default_factory=itertools.count)
-    _children: list[_Child] = field(default_factory=list)
+    asked: bool = False
+    """Whether a look at the files is asked for: by SIGHUP, which may have come before `run`."""
     _stopping: bool = False
+    _in_terminal: bool = field(default_factory=_has_terminal)
 
     def run(self) -> None:
-        """Run until SIGTERM or SIGINT; ends when all processes have.
+        """Run until SIGTERM or SIGINT, reload on SIGHUP; ends when all processes have.
 
         Raises:
             CannotStartError: the address is taken, or a process cannot start.
         """
-        with self._listening() as sock, self._lifeline() as lifeline, self._signals(), _metrics_directory() as metrics:
-            start = partial(self._start, sock, lifeline, metrics)
+        with (
+            self._listening() as sock,
+            self._lifeline() as lifeline,
+            self._signals(),
+            # Where all processes count, until it is left: a new run begins at zero, a process that restarts does not.
+            run_directory("metrics") as metrics,
+        ):
+            record = ConfigRecord(metrics / "configuration.json")
+            launcher = Launcher(sock, lifeline, metrics, record.file, self.role)
+            generations = Generations(launcher, self.processes, [shop.snapshot for shop in self.shops])
+            reloads = Reloads(
+                self.shops,
+                versions=self.versions,
+                generations=generations,
+                record=record,
+                rehearsal=self.reloading.rehearsal,
+                lifeline=lifeline,
+                watch=Watch() if self.reloading.watch else None,
+                limit_seconds=self.reloading.limit_seconds,
+            )
             try:
-                self._children = [start(place) for place in range(self.processes)]
-                self._wait_until_ready()
+                generations.start()
+                self._wait_until_ready(generations)
                 if self._stopping:
                     return
                 host, port = sock.getsockname()[:2]
                 self.on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
-                self._watch(start)
+                self._watch(reloads)
             finally:
-                self._stop_children()
+                reloads.stop()
+                generations.stop()
 
     def stop(self) -> None:
         """Ask `run` to end; safe in a signal handler."""
@@ -118,97 +138,45 @@ class Supervisor:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-        for number in before:
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+        for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
+        signal.signal(signal.SIGHUP, lambda *_: self._hang_up())
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _start(self, sock: socket.socket, lifeline: int, metrics: str, place: int) -> _Child:
-        ready_read, ready_write = os.pipe()
-        command = [
-            *(sys.executable, "-m", "shopbot.host.process", *map(str, self.configs)),
-            *("--listen-fd", str(sock.fileno()), "--supervisor-fd", str(lifeline)),
-            *("--ready-fd", str(ready_write), "--role", self.role.value),
-            *("--host-name", self._name, "--place", str(place), "--run", str(next(self._runs))),
-        ]
-        try:
-            # A session of its own: Ctrl-C reaches the supervisor alone, which then stops the others in order.
-            process = subprocess.Popen(  # noqa: S603 - our own module, our own arguments
-                command,
-                env={**os.environ, DIRECTORY_VARIABLE: metrics},
-                stdin=subprocess.DEVNULL,
-                pass_fds=(sock.fileno(), lifeline, ready_write),
-                start_new_session=True,
-            )
-        finally:
-            os.close(ready_write)
-        return _Child(process, ready_read)
+    def _hang_up(self) -> None:
+        """Reload; or end, when it is the terminal that has gone: nobody would see the host any more."""
+        if self._in_terminal and not _has_terminal():
+            self.stop()
+        else:
+            self.asked = True
 
-    def _wait_until_ready(self) -> None:
+    def _wait_until_ready(self, generations: Generations) -> None:
+        first, begun = generations.live, False
         deadline = time.monotonic() + _START_TIME_LIMIT_SECONDS
-        while not all(child.ready for child in self._children) and not self._stopping:
-            for child in self._children:
-                self._look_for_ready(child)
-                if child.process.poll() is not None:
-                    raise CannotStartError("a worker process could not start; what it said stands above")
+        while not first.ready and not self._stopping:
+            time.sleep(_LOOK_SECONDS / 4)
+            first.listen()
+            if first.failure is not None:
+                raise CannotStartError("a worker process could not start; what it said stands above")
+            if first.prepared and not begun:
+                first.go()
+                begun = True
             if time.monotonic() > deadline:
                 raise CannotStartError(f"not ready within {_START_TIME_LIMIT_SECONDS:g} s")
 
-    def _look_for_ready(self, child: _Child) -> None:
-        if child.ready:
-            return
-        with selectors.DefaultSelector() as selector:
-            selector.register(child.ready_fd, selectors.EVENT_READ)
-            if selector.select(timeout=_LOOK_SECONDS / 4):
-                child.ready = os.read(child.ready_fd, len(READY)) == READY
-
-    def _watch(self, start: Callable[[int], _Child]) -> None:
-        """Start processes that died again, until told to stop."""
-        log = structlog.get_logger("shopbot.host")
-        failures = 0
+    def _watch(self, reloads: Reloads) -> None:
+        """Keep everything going, until told to stop."""
         while not self._stopping:
             time.sleep(_LOOK_SECONDS)
             failure = self.failure()
             if failure is not None:
                 raise CannotStartError(str(failure))
-            for place, child in enumerate(self._children):
-                code = child.process.poll()
-                if code is None or self._stopping:
-                    continue
-                steady = time.monotonic() - child.started > _STEADY_SECONDS
-                failures = 0 if steady else min(failures + 1, len(_RESTART_PAUSES_SECONDS) - 1)
-                pause_seconds = _RESTART_PAUSES_SECONDS[failures - 1 if failures else 0]
-                log.error(
-                    "worker_process_died",
-                    pid=child.process.pid,
-                    exit_code=code,
-                    cannot_start=code == EXIT_CANNOT_START,
-                    restart_in_seconds=pause_seconds,
-                )
-                os.close(child.ready_fd)
-                self._pause(pause_seconds)
-                self._children[place] = start(place)
-
-    def _pause(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while not self._stopping and time.monotonic() < deadline:
-            time.sleep(min(_LOOK_SECONDS, max(0.0, deadline - time.monotonic())))
-
-    def _stop_children(self) -> None:
-        for child in self._children:
-            if child.process.poll() is None:
-                child.process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + _STOP_TIME_LIMIT_SECONDS
-        for child in self._children:
-            try:
-                child.process.wait(timeout=max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                structlog.get_logger("shopbot.host").error("worker_process_killed", pid=child.process.pid)
-                child.process.kill()
-                child.process.wait()
-            os.close(child.ready_fd)
-        self._children = []
+            if self.asked:
+                self.asked = False
+                reloads.ask()
+            reloads.look()

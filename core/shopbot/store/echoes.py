@@ -35,6 +35,11 @@ class Echoes:
         """Note that an echo may have been turned away, and may never be repeated."""
         self._missed = True
 
+    async def own_up(self, now: datetime) -> None:
+        """Write down what only this process knows, before it ends and others go on: that it missed an echo."""
+        if self._missed:
+            await self.listening(now)
+
     async def listening(self, now: datetime) -> None:
         """Note that a process has begun to take webhooks: echoes may have been lost before this moment."""
         moment, store = str(milliseconds(now)), await self._store_run()

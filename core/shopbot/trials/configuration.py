@@ -7,6 +7,7 @@ from pathlib import Path
 from shopbot.config.environment import unset_variables
 from shopbot.config.loader import Loaded, read, read_document
 from shopbot.config.problem import Problem
+from shopbot.config.snapshot import Snapshot
 from shopbot.discovery import Found, PluginError, discover
 from shopbot.hooks import PluginInstance
 from shopbot.host.blueprint import Blueprint, check_config
@@ -44,39 +45,47 @@ class CheckedConfiguration:
     problems: tuple[Problem, ...]
 
 
-def check(path: Path, environ: Mapping[str, str]) -> CheckedConfiguration:
+def check(path: Path, environ: Mapping[str, str], snapshot: Snapshot | None = None) -> CheckedConfiguration:
     """Check a configuration for a trial; secrets need not be set, because nothing is signed with them or sent.
 
     Blocks on the disk, and for as long as `shopbot check` takes.
+
+    snapshot: a copy to check in its place; None checks what lies there now.
     """
-    unset = unset_variables(read_document(path), environ)
-    values, unfit = _filled(path, environ, unset)
-    checked = check_config(path, values)
-    loaded = read(path, values)
+    unset = unset_variables(read_document(path, snapshot=snapshot), environ)
+    values, unfit = _filled(path, environ, unset, snapshot)
+    checked = check_config(path, values, snapshot=snapshot)
+    loaded = read(path, values, snapshot=snapshot)
     problems = tuple(_explained(problem, loaded, unfit) for problem in checked.problems)
     if checked.blueprint is None:
         return CheckedConfiguration(None, problems)
-    catalogue = discover(checked.blueprint.settings.plugins_dir)
+    catalogue = _catalogue(checked.blueprint.settings.plugins_dir, snapshot)
     return CheckedConfiguration(Configuration(checked.blueprint, loaded, catalogue), problems)
 
 
-def _filled(path: Path, environ: Mapping[str, str], unset: Sequence[str]) -> tuple[Mapping[str, str], frozenset[str]]:
+def _catalogue(plugins_dir: Path, snapshot: Snapshot | None) -> Mapping[str, Found | PluginError]:
+    return discover(plugins_dir, copied=snapshot.plugins if snapshot else None)
+
+
+def _filled(
+    path: Path, environ: Mapping[str, str], unset: Sequence[str], snapshot: Snapshot | None
+) -> tuple[Mapping[str, str], frozenset[str]]:
     """Give every unset variable a value that is accepted where it stands; and those for which there is none."""
     tried = dict.fromkeys(unset, 0)
     while True:
         values = {**environ, **{name: _PLACEHOLDERS[number] for name, number in tried.items()}}
-        refused = _refused(path, values) & tried.keys() if tried else set()
+        refused = _refused(path, values, snapshot) & tried.keys() if tried else set()
         further = {name for name in refused if tried[name] + 1 < len(_PLACEHOLDERS)}
         if not further:
             return values, frozenset(refused)
         tried.update({name: tried[name] + 1 for name in further})
 
 
-def _refused(path: Path, environ: Mapping[str, str]) -> set[str]:
+def _refused(path: Path, environ: Mapping[str, str], snapshot: Snapshot | None) -> set[str]:
     """Name the variables at whose places something is wrong."""
-    loaded = read(path, environ)
+    loaded = read(path, environ, snapshot=snapshot)
     plugins_dir = loaded.draft.plugins_dir if loaded.draft else path.parent / "plugins.d"
-    entries = PluginEntries(loaded.document, loaded.plugin_entries(), discover(plugins_dir))
+    entries = PluginEntries(loaded.document, loaded.plugin_entries(), _catalogue(plugins_dir, snapshot))
     entries.instances()
     return {name for problem in (*loaded.problems, *entries.problems) for name in _names_at(problem, loaded)}
 

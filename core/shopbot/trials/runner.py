@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 
 from shopbot.config.document import Document
 from shopbot.config.nodes import KeyPath
+from shopbot.config.snapshot import Snapshot
 from shopbot.discovery import PluginError
 from shopbot.model.outcome import JournalEntry
 from shopbot.store.connection import connect
@@ -60,6 +61,7 @@ def run_tests(
     wanted: Wanted = _all,
     watch: Callable[[TrialResult], None] | None = None,
     log: bool = False,
+    snapshot: Snapshot | None = None,
 ) -> TrialReport:
     """Check a configuration, run the tests that stand beside it, and say what they gave.
 
@@ -70,13 +72,14 @@ def run_tests(
     wanted: which tests to run.
     watch: told of each result as it comes.
     log: whether the hosts under trial write into the log of this process.
+    snapshot: a copy of the configuration to try in its place; None tries what lies there now.
 
     Raises:
         StoreError: the store for the trial could not be started, or went away.
     """
     started = time.monotonic()
     tests = trial_file_of(config)
-    checked = check(config, environ)
+    checked = check(config, environ, snapshot)
     report = TrialReport(config, tests, problems=checked.problems, seconds=time.monotonic() - started)
     if checked.configuration is None or not tests.exists():
         return report

@@ -48,7 +48,8 @@ def create_app(
 ) -> Sanic:  # type: ignore[type-arg]
     """Make the application; starting and stopping what stands behind it is the host's business.
 
-    metered: the shops whose numbers `/metrics` shows besides what the processes count in *metrics*.
+    metered: the shops whose numbers `/metrics` shows besides what the processes count in *metrics*, and whose
+        configurations `/readyz` names.
     webhooks: False for a process that only works (`--role worker`): it answers health checks and scrapes alone.
     """
     # The name is unique because Sanic keeps a registry of names for the whole process.
@@ -67,7 +68,7 @@ def create_app(
     app.config.ACCESS_LOG = False
     app.config.FALLBACK_ERROR_FORMAT = "json"
     app.config.MOTD = False
-    health = Health(checks, warnings)
+    health = Health(checks, warnings, {shop.domain: shop.config for shop in metered})
     app.add_route(health.alive, "/healthz", methods=["GET"], name="healthz")
     app.add_route(health.ready, "/readyz", methods=["GET"], name="readyz")
     app.add_route(MetricsPage(metrics, metered), "/metrics", methods=["GET"], name="metrics")

@@ -14,6 +14,7 @@ from sanic.response import HTTPResponse
 
 from shopbot import __version__, metrics
 from shopbot.metrics import Family, Metrics
+from shopbot.model.config_state import ConfigState
 from shopbot.store.channels import ChannelState
 from shopbot.store.gauges import Readings
 
@@ -36,6 +37,8 @@ class MeteredShop:
     """Reads the store; its errors mean that the store is down."""
     warnings: Callable[[], Sequence[str]]
     """Says how the store could lose data."""
+    config: Callable[[], ConfigState]
+    """Says what became of changes of the configuration. May read a file: called in a thread."""
 
 
 class MetricsPage:
@@ -58,6 +61,7 @@ class MetricsPage:
         for shop, found in zip(self._shops, readings, strict=True):
             stored.add(metrics.STORE_UP, found is not None, shop.domain)
             stored.add(metrics.STORE_WARNINGS, len(shop.warnings()), shop.domain)
+            stored.add_config(shop.domain, shop.config())
             if found is not None:
                 stored.add_readings(shop.domain, found)
         return generate_latest(_Collected([*self._counted.collect(), *stored.families.values()]))
@@ -110,6 +114,14 @@ class _Stored:
             kind = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
             found = self.families[family] = kind(family.name, family.meaning, labels=family.labels)
         found.add_metric(labels, value)  # type: ignore[attr-defined]  # both kinds have it, their base has not
+
+    def add_config(self, shop: str, state: ConfigState) -> None:
+        self.add(metrics.CONFIG_INFO, 1, shop, state.version)
+        self.add(metrics.CONFIG_REFUSED, state.refusal is not None, shop)
+        self.add(metrics.CONFIG_RELOADED_AT, state.since.timestamp() if state.since else 0, shop)
+        self.add(metrics.CONFIG_REFUSED_AT, state.last_refused.timestamp() if state.last_refused else 0, shop)
+        self.add(metrics.CONFIG_RELOADS, state.reloaded, shop, "ok")
+        self.add(metrics.CONFIG_RELOADS, state.refused, shop, "refused")
 
     def add_readings(self, shop: str, found: Readings) -> None:
         for family, value in (
