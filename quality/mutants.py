@@ -172,32 +172,43 @@ def _faults(node: ast.AST) -> Iterator[ast.AST]:
     """Give what might stand in the node's place by mistake."""
     if isinstance(node, ast.stmt):
         yield from _faulty_statements(node)
-    elif isinstance(node, ast.Compare):
-        for index, operator in enumerate(node.ops):
-            for other in _COMPARISONS[type(operator)]:
-                yield ast.Compare(node.left, [*node.ops[:index], other(), *node.ops[index + 1 :]], node.comparators)
-    elif isinstance(node, ast.BoolOp):
-        for index in range(len(node.values)):
-            rest = [*node.values[:index], *node.values[index + 1 :]]
-            yield rest[0] if len(rest) == 1 else ast.BoolOp(node.op, rest)
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Not, ast.USub)):
-        yield node.operand
-    elif isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC and not _is_text(node):
-        yield ast.BinOp(node.left, _ARITHMETIC[type(node.op)](), node.right)
-    elif isinstance(node, ast.IfExp) and _is_plain(node.test):
-        yield ast.IfExp(_negated(node.test), node.body, node.orelse)
+    elif isinstance(node, ast.expr):
+        yield from _faulty_operators(node)
+        yield from _faulty_words(node)
     elif isinstance(node, ast.comprehension):
         for index, test in enumerate(node.ifs):
             others = [*node.ifs[:index], *([_negated(test)] if _is_plain(test) else []), *node.ifs[index + 1 :]]
             yield ast.comprehension(node.target, node.iter, others, node.is_async)
-    elif isinstance(node, ast.Constant):
-        yield from _other_constants(node.value)
-    elif isinstance(node, ast.Attribute) and node.attr in _TWIN:
-        yield ast.Attribute(node.value, _TWIN[node.attr], node.ctx)
-    elif isinstance(node, ast.Name) and node.id in {"min", "max", "any", "all"}:
-        yield ast.Name(_TWIN[node.id], node.ctx)
     elif isinstance(node, ast.ExceptHandler) and not isinstance(node.body[0], ast.Raise):
         yield ast.ExceptHandler(node.type, node.name, [ast.Raise()])
+
+
+def _faulty_operators(node: ast.expr) -> Iterator[ast.expr]:
+    match node:
+        case ast.Compare():
+            for index, operator in enumerate(node.ops):
+                for other in _COMPARISONS[type(operator)]:
+                    yield ast.Compare(node.left, [*node.ops[:index], other(), *node.ops[index + 1 :]], node.comparators)
+        case ast.BoolOp():
+            for index in range(len(node.values)):
+                rest = [*node.values[:index], *node.values[index + 1 :]]
+                yield rest[0] if len(rest) == 1 else ast.BoolOp(node.op, rest)
+        case ast.UnaryOp(op=ast.Not() | ast.USub()):
+            yield node.operand
+        case ast.BinOp() if type(node.op) in _ARITHMETIC and not _is_text(node):
+            yield ast.BinOp(node.left, _ARITHMETIC[type(node.op)](), node.right)
+        case ast.IfExp() if _is_plain(node.test):
+            yield ast.IfExp(_negated(node.test), node.body, node.orelse)
+
+
+def _faulty_words(node: ast.expr) -> Iterator[ast.expr]:
+    match node:
+        case ast.Constant():
+            yield from _other_constants(node.value)
+        case ast.Attribute() if node.attr in _TWIN:
+            yield ast.Attribute(node.value, _TWIN[node.attr], node.ctx)
+        case ast.Name(id="min" | "max" | "any" | "all"):
+            yield ast.Name(_TWIN[node.id], node.ctx)
 
 
 def _faulty_statements(node: ast.stmt) -> Iterator[ast.stmt]:

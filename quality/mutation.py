@@ -13,7 +13,8 @@ import random
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -65,16 +66,21 @@ SUITES: Final = (
         ("tests/messages",),
     ),
     Suite(
+        "decisions",
+        tuple(f"core/shopbot/rules/{name}.py" for name in ("backoff", "news", "phrases", "rule")),
+        tuple(f"tests/rules/test_{name}.py" for name in ("backoff", "news", "phrases", "rule")),
+    ),
+    Suite(
         "rules",
-        tuple(
-            f"core/shopbot/rules/{name}.py"
-            for name in ("attempt", "backoff", "engine", "news", "objection", "phrases", "rule", "steps", "vouching")
-        ),
+        tuple(f"core/shopbot/rules/{name}.py" for name in ("attempt", "engine", "objection", "steps", "vouching")),
         ("tests/rules",),
     ),
     Suite(
         "sending",
-        (*(f"core/shopbot/messages/{name}.py" for name in ("dispatch", "doubt", "gate")), "core/shopbot/rules/unsent.py"),
+        (
+            *(f"core/shopbot/messages/{name}.py" for name in ("dispatch", "doubt", "gate")),
+            "core/shopbot/rules/unsent.py",
+        ),
         (
             *("tests/reliability/test_channel.py", "tests/reliability/test_daily_limit.py"),
             *("tests/reliability/test_in_doubt.py", "tests/reliability/test_meta_outages.py"),
@@ -187,7 +193,7 @@ def _key(result: Result) -> tuple[str, str, str]:
     return result.module, result.mutant.function, result.mutant.change
 
 
-def _report(results: Sequence[Result], known: Set[tuple[str, str, str]], *, whole: bool) -> int:
+def _report(results: Sequence[Result], known: AbstractSet[tuple[str, str, str]], *, whole: bool) -> int:
     left = {_key(result) for result in results if result.verdict not in _NOTICED}
     modules = sorted({result.module for result in results})
     print(f"\n{'module':44} {'mutants':>8} {'killed':>7} {'stuck':>6} {'untested':>9} {'survived':>9} {'listed':>7}")

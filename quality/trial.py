@@ -205,7 +205,10 @@ class _Finder(importlib.abc.MetaPathFinder):
         self._code = code
 
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self,
+        fullname: str,
+        path: Sequence[str] | None,  # noqa: ARG002 - the protocol of finders
+        target: ModuleType | None = None,  # noqa: ARG002 - likewise
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname != self._module:
             return None
@@ -218,5 +221,5 @@ class _Loader(importlib.machinery.SourceFileLoader):
         super().__init__(fullname, path)
         self._mutant = code
 
-    def get_code(self, fullname: str) -> CodeType:
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - the protocol of loaders
         return self._mutant
