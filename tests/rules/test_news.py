@@ -8,13 +8,21 @@ from datetime import UTC, datetime
 import pytest
 
 from shopbot.model.parcel import ParcelStatus
-from shopbot.rules.news import ACT_TOPICS, News, UnreadableError, read_json, read_news
+from shopbot.rules.news import ACT_TOPICS, NEWS_OF_ORDERS, SPOKEN_TOPICS, News, UnreadableError, read_json, read_news
 from shopbot.testing.orders import order_body
 from shopbot.testing.parcels import fulfillment_body, fulfillment_event_body, refund_body
 
 AT = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
 PSID = "7312345678901234"
 ORDERS = ("create", "paid", "updated", "cancelled", "fulfilled", "partially_fulfilled")
+
+
+def test_which_topics_bring_news_of_an_order_and_which_are_a_shoppers_acts() -> None:
+    assert {f"orders/{name}" for name in ORDERS} | {
+        *("fulfillments/create", "fulfillments/update", "fulfillment_events/create", "refunds/create"),
+    } == NEWS_OF_ORDERS
+    assert {f"messenger/{act}" for act in ("message", "postback", "referral", "optin", "reaction")} == ACT_TOPICS
+    assert {"messenger/message", "messenger/postback"} == SPOKEN_TOPICS
 
 
 @pytest.mark.parametrize("topic", [f"orders/{name}" for name in ORDERS])

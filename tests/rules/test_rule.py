@@ -159,6 +159,10 @@ def a_rule(once_per: OncePer) -> Rule:
         ("refund", ORDER, Reason.NO_REFUND, "event:webhook:1"),
         ("event", ORDER, None, "event:webhook:1"),
         ("event", NOTHING, None, "event:webhook:1"),
+        ("event", DELIVERED, None, "event:webhook:1"),
+        ("event", REFUND, None, "event:webhook:1"),
+        ("refund", DELIVERED, Reason.NO_REFUND, "event:webhook:1"),
+        ("fulfillment", REFUND, Reason.NO_FULFILLMENT, "event:webhook:1"),
     ],
 )
 def test_a_message_is_sent_once_for_what_the_rule_says(
@@ -171,6 +175,14 @@ def test_a_message_is_sent_once_for_what_the_rule_says(
     assert (lacks and lacks.reason) == missing
     assert rule.subject(event, news) == subject
     assert rule.by_business_key == (once_per != "event")
+
+
+def test_a_rule_is_for_each_event_where_it_does_not_say_otherwise_and_the_merchants_own() -> None:
+    rule = Rule(name="r", topics=frozenset(), steps=(Step("1:send_message", "send_message"),))
+
+    assert rule.once_per == "event"
+    assert not rule.built_in
+    assert rule.steps[0].ordinal == 1
 
 
 def test_the_first_of_a_rules_messages_has_the_plain_key_and_the_others_a_number() -> None:
