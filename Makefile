@@ -17,7 +17,7 @@ test: .venv/.installed-test
 
 coverage: .venv/.installed-test
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n auto
+	$(BIN)/coverage run -m pytest -n auto -o timeout=600
 	$(BIN)/coverage combine --quiet
 	$(BIN)/python -m quality.coverage_by_package
 

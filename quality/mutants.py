@@ -153,7 +153,11 @@ def _left_alone(node: ast.AST, parent: ast.AST) -> bool:
             return True
         case ast.Subscript(value=ast.Name(id="Literal" | "Annotated")):
             return True
-        case ast.Call(func=ast.Name(id=name)) if isinstance(parent, ast.Raise) or name in {"cast", "TypeVar"}:
+        case ast.Call(func=ast.Name(id=name)) if isinstance(parent, ast.Raise) or name in {
+            "cast",
+            "ParamSpec",
+            "TypeVar",
+        }:
             return True
         case ast.keyword(arg="description"):
             return True

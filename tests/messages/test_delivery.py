@@ -100,6 +100,7 @@ def test_a_weekend_day_that_is_worked_instead_of_a_holiday_counts() -> None:
     [
         ("Germany", "'DE'"),
         (" Germany ", "'DE'"),
+        ("European Union", "two letters"),
         (" DEE ", "did you mean"),
         ("11", "unknown country '11' (two letters"),
         ("germny", "'DE'"),

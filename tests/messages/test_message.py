@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pytest
 
 from shopbot.messages.locales import locale_chain
-from shopbot.messages.message import MessageSpec, TemplateSpec
+from shopbot.messages.message import About, MessageSpec, SendRequest, TemplateSpec
+from shopbot.model.event import Event, Source
+from shopbot.model.order import Order
+from shopbot.testing.orders import order_body
 
 TEMPLATE = TemplateSpec(name="t", bodies={"en_US": None, "de": None, "pt_BR": None, "en_GB": None}, parameters=())
 
@@ -67,3 +71,22 @@ def test_a_message_that_may_not_be_sent_now_is_held_and_offers_no_orders_where_n
 
     assert not message.drop_over_limit
     assert not message.offers_orders
+
+
+def test_a_request_is_about_an_event_and_its_order_and_no_answer_where_nothing_else_is_said() -> None:
+    at = datetime(2026, 11, 26, 12, 0, tzinfo=UTC)
+    event = Event(id="webhook:1", topic="orders/paid", source=Source.WEBHOOK, body=b"{}", received_at=at)
+    order = Order.from_payload(order_body())
+    request = SendRequest(
+        message="m",
+        psid="7312",
+        about=About(event, order),
+        rule="r",
+        subject="event:webhook:1",
+        confirms_order=False,
+        claim_ttl_seconds=1.0,
+    )
+
+    assert (request.event, request.order) == (event, order)
+    assert not request.lined_up
+    assert not request.asked

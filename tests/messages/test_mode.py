@@ -26,6 +26,10 @@ def test_the_window_closes_a_little_before_metas(hours_ago: float, window: Windo
     assert window_at(NOW, NOW - timedelta(hours=hours_ago), WindowPolicy(), knowable=True) is window
 
 
+def test_the_windows_have_the_names_that_the_command_line_takes() -> None:
+    assert list(Window) == ["open", "closed", "unknown", "unknowable"]
+
+
 def test_length_and_margin_are_as_set() -> None:
     policy = WindowPolicy(length=timedelta(hours=2), margin=timedelta(minutes=30))
 

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from shopbot.messages.delivery import DeliveryCalendar
 from shopbot.messages.message import About, MessageSpec, QuickReplySpec, SendRequest, TemplateSpec
-from shopbot.messages.renderer import Renderer, language_of
+from shopbot.messages.renderer import READABLE, Renderer, language_of
 from shopbot.messages.sandbox import TemplateSandbox
 from shopbot.model.event import Event, Source
 from shopbot.model.message import Delivery, UtilityTemplate
@@ -176,6 +176,17 @@ def test_what_the_carrier_expects_comes_first() -> None:
     about = About(EVENT, orders=(FOUND.model_copy(update={"parcels": (parcel,)}),))
 
     assert written("{{ orders[0].estimated_delivery }}", about) == "1 Dec 2026"
+
+
+def test_what_checks_take_for_readable_can_be_read() -> None:
+    about = About(EVENT, ORDER)
+
+    for name, example in READABLE.items():
+        assert written(f"{{{{ {name} is defined }}}}", about) == "True"
+        if name in {"shop", "event"}:
+            assert isinstance(example, Mapping)
+            for key in example:
+                assert written(f"{{{{ {name}.{key} is defined }}}}", about) == "True"
 
 
 def replies(spec: MessageSpec, about: About) -> Sequence[tuple[str, str]]:
