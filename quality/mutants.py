@@ -51,6 +51,7 @@ _TWINS: Final = (
 )
 _TWIN: Final = {**{right: left for left, right in _TWINS}, **dict(_TWINS)}
 _LOGS: Final = frozenset({"_log", "_security", "structlog"})
+_OF_TYPES: Final = frozenset({"cast", "ParamSpec", "TypeVar"})
 _UNSEEN: Final = frozenset({"annotation", "returns", "ctx", "type_comment", "type_params"})
 
 

@@ -44,6 +44,7 @@ def test_messengers_limit_is_below_2000() -> None:
 
 def test_an_emoji_counts_two_code_units() -> None:
     assert length("é🎉") == 3
+    assert length("\uffff\U00010000") == 3
     assert fit("🎉" * 999) == ("🎉" * 999, False)
     assert fit("🎉" * 1000) == ("🎉" * 999 + ELLIPSIS, True)
 
@@ -60,6 +61,11 @@ def test_a_long_word_is_cut_rather_than_lost() -> None:
     link = "https://example.com/" + "a" * 50
 
     assert fit("see " + link, limit=60) == ("see " + link[:55] + "…", True)
+
+
+def test_a_cut_goes_back_forty_characters_to_a_blank_and_no_farther() -> None:
+    assert fit("a " + "b" * 100, limit=42) == ("a…", True)
+    assert fit("a " + "b" * 100, limit=43) == ("a " + "b" * 40 + "…", True)
 
 
 def test_text_without_blanks_is_cut_anywhere_between_characters() -> None:
