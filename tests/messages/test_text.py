@@ -109,6 +109,14 @@ def test_many_blank_lines_become_two() -> None:
     assert fit("a\n \n \n \n \nb")[0] == "a\n\n\nb"
 
 
+def test_nothing_else_goes_at_either_end() -> None:
+    assert fit("XaX\t.\n")[0] == "XaX\t."
+
+
+def test_a_mark_without_a_letter_stands_for_itself() -> None:
+    assert fit("\u0301" + "b" * 9, limit=2) == ("\u0301…", True)
+
+
 def test_indentation_stays() -> None:
     assert fit("  a\n  b")[0] == "  a\n  b"
 
