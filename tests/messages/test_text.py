@@ -22,6 +22,7 @@ CLUSTERS = [
     pytest.param("\u1112\u1161\u11ab", id="Hangul from parts"),
     pytest.param("한\u11ab", id="Hangul with a part"),
     pytest.param("क्षि", id="Devanagari conjunct"),
+    pytest.param("क\u094d\u093cष", id="Devanagari conjunct with a nukta"),
     pytest.param("நி", id="Tamil with a vowel sign"),
     pytest.param("กำ", id="Thai with AM"),
     pytest.param("\u0600\u0661", id="Arabic number sign"),
@@ -107,6 +108,10 @@ def test_many_blank_lines_become_two() -> None:
     assert fit("a\n\n\nb")[0] == "a\n\n\nb"
     assert fit("a\n\n\n\nb")[0] == "a\n\n\nb"
     assert fit("a\n \n \n \n \nb")[0] == "a\n\n\nb"
+
+
+def test_a_joiner_that_joins_nothing_is_left_out_and_nothing_else() -> None:
+    assert fit("0000👩\u200d\n00", limit=9) == ("0000👩…", True)
 
 
 def test_nothing_else_goes_at_either_end() -> None:
