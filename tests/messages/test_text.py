@@ -85,6 +85,7 @@ def test_what_a_reader_sees_as_one_character_is_never_cut(cluster: str) -> None:
 def test_flags_are_cut_in_pairs() -> None:
     assert fit("🇩🇪🇫🇷🇺🇸", limit=10)[0] == "🇩🇪🇫🇷…"
     assert fit("🇩🇪🇫🇷🇺🇸", limit=8)[0] == "🇩🇪…"
+    assert fit("🇦🇿🇿🇦🇦🇿", limit=8)[0] == "🇦🇿…"
 
 
 def test_one_endless_character_is_left_out() -> None:
