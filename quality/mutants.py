@@ -97,6 +97,11 @@ class _Place:
             getattr(self.parent, self.field)[self.index] = node
 
 
+def original(source: str, path: str) -> Mutant:
+    """Give the module without a fault, for a trial that every test must survive."""
+    return Mutant("", range(1, len(source.splitlines()) + 1), "", "", compile(source, path, "exec"))
+
+
 def mutants(source: str, path: str) -> Iterator[Mutant]:
     """Make every mutant of the module that *source* is; *path* is what tracebacks name."""
     tree = ast.parse(source, path)

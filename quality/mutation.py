@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from quality.covering import Covering, record
-from quality.mutants import mutants
+from quality.mutants import mutants, original
 from quality.trial import (
     PYTEST_OPTIONS,
     Candidate,
@@ -119,7 +119,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         paths = [path for path in paths if any(fnmatch(_name(path), wanted) for wanted in options.modules or ["*"])]
         if not paths:
             continue
-        chosen = list(_candidates(paths, _covering(suite, options), options.budget))
+        covering = _covering(suite, options)
+        _check_originals(paths, covering, options)
+        chosen = list(_candidates(paths, covering, options.budget))
         if options.sample and len(chosen) > options.sample:
             chance = random.Random(options.seed)  # noqa: S311 - a sample, no secret
             chosen = sorted(chance.sample(chosen, options.sample), key=lambda one: one.module)
@@ -175,6 +177,16 @@ def _covering(suite: Suite, options: argparse.Namespace) -> Covering:
     if in_child(work) != 0:
         raise SystemExit(f"the tests of {suite.name} could not be run")
     return Covering.read(kept)
+
+
+def _check_originals(paths: Sequence[Path], covering: Covering, options: argparse.Namespace) -> None:
+    """Try each module without a fault: what fails then would count as noticed whatever the tests say."""
+    originals = [
+        choose(_name(path), path, original(path.read_text(), str(path)), covering, options.budget) for path in paths
+    ]
+    for result in try_all(originals, processes=options.processes, patience=options.patience):
+        if result.verdict in _NOTICED:
+            raise SystemExit(f"{result.module}: its tests fail without a fault, too ({result.verdict})")
 
 
 def _candidates(paths: Sequence[Path], covering: Covering, budget_seconds: float) -> Iterator[Candidate]:
