@@ -45,6 +45,8 @@ def compute(left: object, symbol: str, right: object) -> object:
         ("%s: %d", "%", ("a", 1), "a: 1"),
         (Decimal("10.00"), "*", 1.19, Decimal("11.9000")),
         (1.19, "*", Decimal("10.00"), Decimal("11.9000")),
+        (2, "*", 1.5, 3.0),
+        (1.5, "*", 2, 3.0),
         (Decimal(1), "+", 0.1, Decimal("1.1")),
         (0.1, "+", Decimal(1), Decimal("1.1")),
     ],
@@ -127,6 +129,7 @@ def test_a_format_is_filled_with_plain_values(pattern: str, values: object, text
         ("%201s", "a", LimitReachedError, "at most 200"),
         ("%.201f", 1.0, LimitReachedError, "at most 200"),
         ("%1000s", "a", LimitReachedError, "at most 200"),
+        (f"%{'1' * 5000}s", "a", LimitReachedError, "at most 200"),
         ("%s", [1], NotTextError, "not a list"),
         ("%(a)s", {"a": [1]}, NotTextError, "not a list"),
         ("%s", "x" * MAX_TEXT, LimitReachedError, "grows beyond|characters"),
@@ -196,6 +199,8 @@ def test_a_replacement_is_refused_by_what_it_makes_and_not_by_what_it_says() -> 
     check_replace("aa", "a", "x" * (MAX_TEXT - 1), 1)
     check_replace("aa", "a", "x" * (MAX_TEXT // 2))
     check_replace("aa", 1, "x" * MAX_TEXT)
+    check_replace("aa", "a", 5)
+    check_replace("aa", "a", "x" * MAX_TEXT, 0)
     for arguments in (("a", "x" * MAX_TEXT, 1), ("a", "x" * (MAX_TEXT // 2 + 1)), ("", "x" * MAX_TEXT)):
         with pytest.raises(LimitReachedError):
             check_replace("aa", *arguments)

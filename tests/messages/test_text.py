@@ -19,13 +19,17 @@ CLUSTERS = [
     pytest.param("🇩🇪", id="flag"),
     pytest.param("1\ufe0f\u20e3", id="keycap"),
     pytest.param("e\u0301\u0323", id="combining marks"),
+    pytest.param("a\u0300", id="the first of the combining marks"),
     pytest.param("\u1112\u1161\u11ab", id="Hangul from parts"),
     pytest.param("한\u11ab", id="Hangul with a part"),
+    pytest.param("\u1100\u1100", id="Hangul leading consonants"),
+    pytest.param("\u1100가", id="Hangul leading consonant and a syllable"),
     pytest.param("क्षि", id="Devanagari conjunct"),
     pytest.param("क\u094d\u093cष", id="Devanagari conjunct with a nukta"),
     pytest.param("நி", id="Tamil with a vowel sign"),
     pytest.param("กำ", id="Thai with AM"),
     pytest.param("\u0600\u0661", id="Arabic number sign"),
+    pytest.param("\u06001", id="Arabic number sign with a Latin digit"),
     pytest.param("❤\ufe0f", id="emoji presentation"),
 ]
 TEXTS = st.text(max_size=60) | st.text(
@@ -80,6 +84,19 @@ def test_what_a_reader_sees_as_one_character_is_never_cut(cluster: str) -> None:
         text, cut = fit("x" + cluster + "y" * 50, limit=2 + spare)
         assert (text, cut) == ("x…", True), f"with {spare} units left"
     assert fit("x" + cluster + "y" * 50, limit=2 + whole)[0] == f"x{cluster}…"
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        pytest.param("\u1100", "y", id="a leading consonant of Hangul and a Latin letter"),
+        pytest.param("x", "\u1161", id="a Latin letter and a vowel of Hangul"),
+        pytest.param("🇩", "y", id="half of a flag and a letter"),
+        pytest.param("क\u094d", "!", id="a virama and no letter"),
+    ],
+)
+def test_what_only_looks_like_one_character_may_be_cut(left: str, right: str) -> None:
+    assert fit(left + right * 50, limit=length(left) + 1)[0] == f"{left}…"
 
 
 def test_flags_are_cut_in_pairs() -> None:
