@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench docs audit clean
+.PHONY: demo test coverage mutation bench docs audit clean
 
 demo: .venv/.installed
 	$(BIN)/shopbot demo
@@ -14,6 +14,16 @@ test: .venv/.installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto
+
+coverage: .venv/.installed-test
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n auto -o timeout=600
+	$(BIN)/coverage combine --quiet
+	$(BIN)/python -m quality.coverage_by_package
+
+# Hours for everything; `make mutation MODULES='shopbot.rules.rule shopbot_plugins.*'` takes minutes.
+mutation: .venv/.installed-test
+	$(BIN)/python -m quality.mutation $(MODULES)
 
 bench: .venv/.installed
 	$(BIN)/python benchmarks/ingest.py
@@ -44,4 +54,4 @@ audit: .venv/.installed-test .venv-audit/.installed
 	touch .venv/.installed $@
 
 clean:
-	rm -rf site .venv .venv-audit .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf site .venv .venv-audit .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mutation .coverage

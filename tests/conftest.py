@@ -1,10 +1,14 @@
-"""What every test has: outputs that are kept in files."""
+"""What every test has: outputs that are kept in files, and property tests that look at no clock on the wall."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from support.snapshot import Snapshots
+
+settings.register_profile("shopbot", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shopbot")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -99,6 +99,10 @@ def test_a_weekend_day_that_is_worked_instead_of_a_holiday_counts() -> None:
     ("country", "suggestion"),
     [
         ("Germany", "'DE'"),
+        (" Germany ", "'DE'"),
+        ("European Union", "two letters"),
+        (" DEE ", "did you mean"),
+        ("11", "unknown country '11' (two letters"),
         ("germny", "'DE'"),
         ("United States", "'US'"),
         ("DEE", "did you mean"),
@@ -111,9 +115,20 @@ def test_an_unknown_country_is_an_error_with_a_suggestion(country: str, suggesti
     assert suggestion in str(caught.value)
 
 
+@pytest.mark.parametrize(("country", "subdivision"), [("DE", "BY"), (" de ", " BY "), ("de", "DE-BY")])
+def test_a_subdivision_may_be_written_in_several_ways(country: str, subdivision: str) -> None:
+    """Epiphany is a holiday in Bavaria, and no holiday in most of Germany."""
+    assert estimated_delivery(at(2026, 1, 5, 12), 1, BERLIN, country, subdivision) == date(2026, 1, 7)
+    assert estimated_delivery(at(2026, 1, 5, 12), 1, BERLIN, country) == date(2026, 1, 6)
+
+
 def test_an_unknown_subdivision_is_an_error_that_lists_the_known() -> None:
     with pytest.raises(ValueError, match=r"unknown subdivision 'BX' of DE.*BY"):
         DeliveryCalendar(3, BERLIN, "DE", "BX")
+    with pytest.raises(ValueError, match=r"'by' of DE; did you mean 'BY'\? \(known: "):
+        DeliveryCalendar(3, BERLIN, "DE", "by")
+    with pytest.raises(ValueError, match=r"'123' of DE \(known: "):
+        DeliveryCalendar(3, BERLIN, "DE", "123")
     with pytest.raises(ValueError, match="needs its country"):
         DeliveryCalendar(3, BERLIN, None, "BY")
 
@@ -122,6 +137,10 @@ def test_an_unknown_subdivision_is_an_error_that_lists_the_known() -> None:
 def test_a_number_of_days_out_of_range_is_an_error(days: int) -> None:
     with pytest.raises(ValueError, match="between 0 and 365"):
         DeliveryCalendar(days, BERLIN)
+
+
+def test_a_year_of_business_days_is_the_longest_estimate() -> None:
+    assert DeliveryCalendar(365, BERLIN).estimate(datetime(2026, 11, 26, 12, tzinfo=BERLIN)) == date(2028, 4, 20)
 
 
 def test_a_moment_without_a_zone_is_an_error() -> None:

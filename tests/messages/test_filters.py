@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from shopbot.messages.filters import FormatError, Formatting
-from shopbot.messages.locales import babel_locale, locale_chain
+from shopbot.messages.locales import babel_locale, likely_tag, locale_chain
 from shopbot.messages.sandbox import TemplateError, TemplateSandbox
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -211,6 +211,69 @@ def test_lists_by_language() -> None:
         render("{{ [[1]] | listed }}")
 
 
+def test_a_list_may_go_without_a_word_between() -> None:
+    assert formatting().listed(["a", 1, Decimal("2.5")], "unit") == "a, 1, 2.5"
+
+
+@pytest.mark.parametrize("value", ["abc", b"abc", {"a": 1}, 5, None])
+def test_what_is_no_list_is_not_written_as_one(value: object) -> None:
+    with pytest.raises(FormatError, match="expected a list"):
+        formatting().listed(value)
+
+
+@pytest.mark.parametrize("currency", ["EURO", "EU", "eur", "€", "", None])
+def test_a_currency_is_three_letters(currency: str | None) -> None:
+    with pytest.raises(FormatError, match="three letters"):
+        formatting().money(5, currency)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (True, "expected a number, got bool"),
+        ("nan", "can be shown"),
+        ("-inf", "can be shown"),
+        ("1e31", "can be shown"),
+        ("1e-31", "can be shown"),
+        ("ten", "'ten' is not a number"),
+    ],
+)
+def test_what_is_no_number_or_too_long_a_one_is_an_error_that_says_so(value: object, message: str) -> None:
+    with pytest.raises(FormatError, match=message):
+        formatting().number(value)
+
+
+def test_a_number_may_have_thirty_digits_on_either_side() -> None:
+    assert formatting().number("1e30") == "1" + ",000" * 10
+    assert formatting().number("1", 30) == "1." + "0" * 30
+    assert formatting().number("-1e30", 30) == "-1" + ",000" * 10 + "." + "0" * 30
+    assert formatting().money("1e30", "EUR") == "€1" + ",000" * 10 + ".00"
+    for decimals in (-1, 31):
+        with pytest.raises(FormatError, match="between 0 and 30"):
+            formatting().number("1", decimals)
+
+
+def test_a_plural_form_that_no_language_has_is_answered_with_all_that_there_are() -> None:
+    with pytest.raises(FormatError, match=r"zero, one, two, few, many, other$"):
+        formatting().plural(1, "#", ones="#")
+
+
+def test_a_date_pattern_may_be_long_but_not_endless() -> None:
+    written = "'" + "x" * 60 + "'"
+    assert formatting().date(DAY, "'" + "xy" * 31 + "'") == "xy" * 31
+    assert formatting().date(DAY, "yyyyyy") == "002026"
+    for pattern in ("'" + "xy" * 31 + "'d", "yyyyyyy", written):
+        with pytest.raises(FormatError, match="too long"):
+            formatting().date(DAY, pattern)
+
+
+@pytest.mark.parametrize(
+    ("language", "likely"), [("pt", "pt-BR"), ("de", "de-DE"), ("zh", "zh-CN"), ("de-AT", None), ("zz", None)]
+)
+def test_most_speakers_of_a_language_live_somewhere(language: str, likely: str | None) -> None:
+    assert likely_tag(language) == likely
+
+
 def test_a_template_is_compiled_once_for_all_languages() -> None:
     sandbox = TemplateSandbox([])
     template = sandbox.compile_text("{{ 1.5 | number }}", "test")
@@ -232,7 +295,10 @@ def test_a_template_is_compiled_once_for_all_languages() -> None:
         ("de/../x", "en", ["en"]),
         ("tlh", "en", ["en"]),
         ("", "en", ["en"]),
-        ("iw", "en", ["iw", "en"]),
+        ("zh-Hant", "en", ["zh-Hant", "zh", "en"]),
+        ("sr_latn_rs", "en", ["sr-Latn-RS", "sr-Latn", "sr", "en"]),
+        ("es-419", "en", ["es-419", "es", "en"]),
+        *((old, "en", [old, "en"]) for old in ("in", "iw", "ji", "sh", "tl", "mo")),
     ],
 )
 def test_the_languages_to_try_for_a_shopper(customer: str | None, shop: str | None, chain: list[str]) -> None:

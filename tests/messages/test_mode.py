@@ -13,10 +13,21 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 @pytest.mark.parametrize(
     ("hours_ago", "window"),
-    [(0, Window.OPEN), (23.8, Window.OPEN), (23.9, Window.CLOSED), (24, Window.CLOSED), (500, Window.CLOSED)],
+    [
+        (0, Window.OPEN),
+        (23.8, Window.OPEN),
+        (23 + 49.9 / 60, Window.OPEN),
+        (23 + 50 / 60, Window.CLOSED),
+        (24, Window.CLOSED),
+        (500, Window.CLOSED),
+    ],
 )
 def test_the_window_closes_a_little_before_metas(hours_ago: float, window: Window) -> None:
     assert window_at(NOW, NOW - timedelta(hours=hours_ago), WindowPolicy(), knowable=True) is window
+
+
+def test_the_windows_have_the_names_that_the_command_line_takes() -> None:
+    assert list(Window) == ["open", "closed", "unknown", "unknowable"]
 
 
 def test_length_and_margin_are_as_set() -> None:

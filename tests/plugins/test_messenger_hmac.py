@@ -92,10 +92,46 @@ def test_any_changed_byte_is_refused(position: int, change: int) -> None:
         PLUGIN.verify_request(request)
 
 
+def test_the_right_digest_is_refused_where_it_does_not_say_how_it_was_made() -> None:
+    digest = sign_messenger(BODY, SECRET).removeprefix("sha256=")
+
+    for signature in (digest, f"sha1={digest}", f"SHA256={digest}"):
+        with pytest.raises(Rejected, match="missing"):
+            PLUGIN.verify_request(a_delivery(headers={"X-Hub-Signature-256": signature}))
+
+
 @pytest.mark.parametrize("signature", ["", "sha1=abc", "sha256=", "sha256=ä", "abc"])
 def test_a_malformed_signature_is_refused(signature: str) -> None:
     with pytest.raises(Rejected) as refusal:
         PLUGIN.verify_request(a_delivery(headers={"X-Hub-Signature-256": signature}))
+
+    assert refusal.value.status == 403
+
+
+def a_handshake(**query: str) -> InboundRequest:
+    asked = {f"hub.{name}": value for name, value in query.items()}
+    return InboundRequest(route=Origin.MESSENGER, method="GET", headers={}, query=asked, body=b"")
+
+
+def test_metas_look_at_the_address_passes_with_the_verify_token_and_needs_no_signature() -> None:
+    assert PLUGIN.verify_request(a_handshake(mode="subscribe", verify_token="hello")) == Verified(Origin.MESSENGER)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        pytest.param({}, id="nothing"),
+        pytest.param({"mode": "subscribe"}, id="no token"),
+        pytest.param({"mode": "subscribe", "verify_token": ""}, id="an empty token"),
+        pytest.param({"mode": "subscribe", "verify_token": "hellö"}, id="another token"),
+        pytest.param({"mode": "subscribe", "verify_token": SECRET}, id="the app secret"),
+        pytest.param({"verify_token": "hello"}, id="no mode"),
+        pytest.param({"mode": "unsubscribe", "verify_token": "hello"}, id="another mode"),
+    ],
+)
+def test_any_other_look_at_the_address_is_refused(query: Mapping[str, str]) -> None:
+    with pytest.raises(Rejected, match="verification token") as refusal:
+        PLUGIN.verify_request(a_handshake(**query))
 
     assert refusal.value.status == 403
 

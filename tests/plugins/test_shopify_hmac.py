@@ -39,6 +39,19 @@ class TestShopifyHmac(DiagnosisContract, VerifierContract):
         assert finding.level is Level.WARNING
         assert finding.what == "2 secrets are listed, and only 1 of them differ"
 
+    @pytest.mark.parametrize(
+        ("secrets", "what"),
+        [
+            ([NEW], "takes what one secret signs"),
+            ([NEW, OLD], "takes what 2 secrets sign; take out those that Shopify has revoked"),
+        ],
+    )
+    async def test_its_finding_counts_the_secrets(self, secrets: list[str], what: str) -> None:
+        async with self.running(secrets=secrets) as running:
+            (finding,) = await self.examine(running)
+
+        assert (finding.level, finding.what) == (Level.OK, what)
+
 
 class TestTheSuccessorOfWebhooks(TestShopifyHmac):
     """Shopify's "Events" bring the same signature under a name without `X-`."""
@@ -104,6 +117,20 @@ def test_both_secrets_count_during_a_rotation_and_only_the_new_one_after_it() ->
     assert verify(ORDER, signature, NEW, OLD) == "verify[0]:shopify_hmac, secret 2"
     with pytest.raises(Rejected):
         verify(ORDER, signature, NEW)
+
+
+def test_of_two_equal_secrets_the_first_is_named() -> None:
+    assert verify(ORDER, sign_shopify(ORDER, NEW), OLD, NEW, NEW) == "verify[0]:shopify_hmac, secret 2"
+
+
+@pytest.mark.parametrize("stray", ["!", " ", "\n", "=", "é"])
+def test_the_right_signature_with_a_stray_character_in_it_is_rejected(stray: str) -> None:
+    """Lenient readers of base64 skip what does not belong there."""
+    signature = sign_shopify(ORDER, NEW)
+
+    for changed in (stray + signature, signature[:7] + stray + signature[7:], signature + stray):
+        with pytest.raises(Rejected):
+            verify(ORDER, changed)
 
 
 def test_a_signature_in_hexadecimal_is_rejected() -> None:

@@ -60,3 +60,7 @@ def test_the_middle_of_a_long_text_is_not_searched() -> None:
 
 def test_plain_text_is_one_line_without_what_cannot_be_seen() -> None:
     assert plain(" a\u200b\u2019b\n\n c ") == "a'b c"
+
+
+def test_of_a_text_no_more_is_read_than_messenger_takes() -> None:
+    assert plain("a" * 2001) == "a" * 2000

@@ -19,7 +19,7 @@ import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, localcontext
 from types import MappingProxyType
 from typing import Concatenate, Final, Literal, ParamSpec, cast
 
@@ -41,6 +41,8 @@ _DAY_SKELETON: Final = "MMMd"
 _MAX_PATTERN: Final = 64
 _MAX_FIELD: Final = 6
 MAX_MAGNITUDE: Final = 30
+_DIGITS: Final = 2 * MAX_MAGNITUDE + 1
+"""What a number may have before and behind its point; Python's own 28 would make an error of a longer one."""
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _LETTER_BESIDE_DIGIT: Final = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 """CLDR's currency spacing, which Babel leaves out: `CHF 12.00`, but `$12.00`.
@@ -77,7 +79,8 @@ class Formatting:
         code = currency or getattr(value, "currency", None)
         if not isinstance(code, str) or not _CURRENCY.fullmatch(code):
             raise FormatError("an amount needs its currency, three letters: money('EUR')")
-        written = format_currency(_decimal(amount), code, locale=self.locale)
+        with localcontext(prec=_DIGITS):
+            written = format_currency(_decimal(amount), code, locale=self.locale)
         return _LETTER_BESIDE_DIGIT.sub("\xa0", written)
 
     def number(self, value: object, /, decimals: int | None = None) -> str:
@@ -88,12 +91,11 @@ class Formatting:
         """
         if value is None:
             return ""
-        if decimals is None:
-            return format_decimal(_decimal(value), locale=self.locale)
-        if not 0 <= decimals <= MAX_MAGNITUDE:
+        if decimals is not None and not 0 <= decimals <= MAX_MAGNITUDE:
             raise FormatError(f"decimals must be between 0 and {MAX_MAGNITUDE}")
         pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
-        return format_decimal(_decimal(value), format=pattern, locale=self.locale)
+        with localcontext(prec=_DIGITS):
+            return format_decimal(_decimal(value), format=None if decimals is None else pattern, locale=self.locale)
 
     def date(self, value: object, /, format: str = "medium") -> str:  # noqa: A002 - merchants write date(format=…)
         """Write the date of *value*: a date, a moment (its date in the shop's time zone), or its ISO text.

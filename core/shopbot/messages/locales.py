@@ -39,7 +39,7 @@ def likely_tag(language: str) -> str | None:
     better than one in another language.
     """
     likely = get_global("likely_subtags").get(language)
-    return None if likely is None or "-" in language else f"{language}-{likely.rpartition('_')[2]}"
+    return None if likely is None else f"{language}-{likely.rpartition('_')[2]}"
 
 
 def closest_language(languages: Sequence[str], chain: Sequence[str]) -> str:
