@@ -65,7 +65,7 @@ def test_a_message_is_ready_to_send_with_all_that_senders_need() -> None:
         PLAIN,
         text="Order {{ order.name }}",
         utility_template=TemplateSpec("confirmed", {"en_US": None, "de": None}, ("{{ order.name }}", "{{ locale }}")),
-        quick_replies=(QuickReplySpec("Help", "HELP"),),
+        quick_replies=(QuickReplySpec({"": "Help"}, "HELP"),),
     )
     message = renderer(replace(PLAIN, name="other"), spec).render(
         request(About(EVENT, ORDER)), delivery=Delivery.UTILITY, claim="c"
@@ -194,7 +194,8 @@ def replies(spec: MessageSpec, about: About) -> Sequence[tuple[str, str]]:
 
 
 def test_quick_replies_are_as_many_and_as_long_as_messenger_takes() -> None:
-    spec = replace(PLAIN, quick_replies=tuple(QuickReplySpec(f"Choice {n:02}" + "x" * n, f"C{n}") for n in range(15)))
+    choices = tuple(QuickReplySpec({"": f"Choice {n:02}" + "x" * n}, f"C{n}") for n in range(15))
+    spec = replace(PLAIN, quick_replies=choices)
     made = replies(spec, About(EVENT))
 
     assert len(made) == 13
@@ -206,9 +207,9 @@ def test_a_quick_reply_without_a_title_or_a_payload_is_left_out_and_blanks_are_o
     spec = replace(
         PLAIN,
         quick_replies=(
-            QuickReplySpec("{{ order.name if order else '' }}", "A"),
-            QuickReplySpec("B", "{{ '' }}"),
-            QuickReplySpec(" My \n order ", "MY:\t{{ locale }}"),
+            QuickReplySpec({"": "{{ order.name if order else '' }}"}, "A"),
+            QuickReplySpec({"": "B"}, "{{ '' }}"),
+            QuickReplySpec({"": " My \n order "}, "MY:\t{{ locale }}"),
         ),
     )
 
@@ -223,7 +224,7 @@ def test_each_order_that_was_found_is_offered_with_its_day_where_there_is_room()
         FOUND.model_copy(update={"order_id": 1004, "number": "#12345678901"}),
         FOUND.model_copy(update={"order_id": 1005, "created_at": datetime(2026, 11, 23, 3, tzinfo=UTC)}),
     )
-    spec = replace(PLAIN, quick_replies=(QuickReplySpec("Help", "HELP"),), offers_orders=True)
+    spec = replace(PLAIN, quick_replies=(QuickReplySpec({"": "Help"}, "HELP"),), offers_orders=True)
 
     assert replies(spec, About(EVENT, orders=orders)) == [
         ("Help", "HELP"),

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from shopbot.host import supervisor
+from shopbot.host import generation
 from shopbot.store.embedded import EmbeddedServer
 from support.documents import ROOT
 
@@ -72,7 +72,7 @@ def unit() -> configparser.RawConfigParser:
 def longest_stop_seconds() -> float:
     """Say how long a host may take to end: its processes first, then its store."""
     store_seconds = inspect.signature(EmbeddedServer).parameters["stop_seconds"].default
-    return supervisor._STOP_TIME_LIMIT_SECONDS + float(store_seconds)
+    return generation._STOP_TIME_LIMIT_SECONDS + float(store_seconds)
 
 
 def variables(text: str) -> set[str]:
