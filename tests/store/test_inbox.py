@@ -151,12 +151,13 @@ async def test_a_flood_is_kept_in_the_order_in_which_it_came(kind: str, tmp_path
 
 
 @on_real_stores
-async def test_batches_whose_connection_is_lost_are_all_kept_once(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("body_bytes", [10, 20_000])
+async def test_batches_whose_connection_is_lost_are_all_kept_once(kind: str, tmp_path: Path, body_bytes: int) -> None:
     async with running_store(kind, tmp_path) as store, open_inbox(store) as inbox:
         await inbox.add(an_arrival(0))
         await store.client.client_pause(60_000, all=False)  # writes alone wait
 
-        flood = [inbox.add(an_arrival(n)) for n in range(1, 201)]
+        flood = [inbox.add(an_arrival(n, body=b"x" * body_bytes)) for n in range(1, 201)]
         while not await calls_that_wait_behind_another(store):
             await asyncio.sleep(0.01)
         await store.client.client_kill_filter(_type="normal", skipme=True)

@@ -1,6 +1,7 @@
 """A connection that runs one script, call after call, at the least cost: what every webhook waits for."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from redis.asyncio import Redis
@@ -34,6 +35,8 @@ class ScriptConnection:
         self._load = ("SCRIPT", "LOAD", source)
         self._sha = client.register_script(source).sha
         self._retry = retries()
+        self._usable = False
+        """Whether the connection is open, and no answer on it was lost."""
         self._sending = asyncio.Lock()
         self._reading = asyncio.Lock()
 
@@ -72,38 +75,45 @@ class ScriptConnection:
 
     async def _exchange(self, *commands: tuple[str | bytes | int, ...]) -> list[Any]:
         """Send commands together and read their answers, all of them even where one is an error."""
-        connection, ahead = self._connection, 0
         try:
             async with self._sending:
-                if not connection.is_connected:
-                    await connection.connect()  # type: ignore[no-untyped-call] # likewise
-                    # A server that was started anew does not know the script.
-                    commands = (self._load, *commands)
-                    ahead = 1
-                packed = [part for command in commands for part in connection.pack_command(*command)]
-                await connection.send_packed_command(packed, check_health=False)
+                ahead = await self._send(commands)
                 # Before others may send, or connect anew: answers come in the order of the calls.
                 await self._reading.acquire()
             try:
-                if not connection.is_connected:
+                if not self._usable:
                     raise StoreConnectionError("the connection was lost with the call before")
-                answers = [await self._read() for _ in commands]
+                answers = [await self._read() for _ in range(ahead + len(commands))]
             finally:
                 self._reading.release()
         except BaseException:
-            # What is still on its way must not be taken for the answer to the next call.
-            await connection.disconnect(nowait=True)
+            # What is still on its way must not be taken for the answer to the next call. Who sends next connects anew:
+            # at this moment another call may be sending.
+            self._usable = False
             raise
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
         return answers[ahead:]
 
+    async def _send(self, commands: Sequence[tuple[str | bytes | int, ...]]) -> int:
+        """Send commands together, after as many of our own as are returned."""
+        connection, ahead = self._connection, 0
+        if not self._usable:
+            await connection.disconnect(nowait=True)
+            await connection.connect()  # type: ignore[no-untyped-call] # likewise
+            self._usable = True
+            # A server that was started anew does not know the script.
+            commands, ahead = (self._load, *commands), 1
+        packed = [part for command in commands for part in connection.pack_command(*command)]
+        await connection.send_packed_command(packed, check_health=False)
+        return ahead
+
     async def _read(self) -> Any:  # noqa: ANN401 - any answer of the server
         try:
-            return await self._connection.read_response()
+            return await self._connection.read_response(disconnect_on_error=False)
         except ResponseError as error:
             return error
 
     async def _lost(self, _error: Exception) -> None:
-        """Do nothing: the exchange has closed its connection, and another call may have opened the next."""
+        """Do nothing: the exchange has said that its connection is of no use any more."""
