@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test coverage mutation bench docs audit clean
+.PHONY: demo test coverage mutation bench crash docs audit clean
 
 demo: .venv/.installed
 	$(BIN)/shopbot demo
@@ -15,6 +15,9 @@ test: .venv/.installed-test
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto
 
+bench: .venv/.installed
+	$(BIN)/python benchmarks/ingest.py
+
 coverage: .venv/.installed-test
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n auto -o timeout=600
@@ -25,8 +28,9 @@ coverage: .venv/.installed-test
 mutation: .venv/.installed-test
 	$(BIN)/python -m quality.mutation $(MODULES)
 
-bench: .venv/.installed
-	$(BIN)/python benchmarks/ingest.py
+# Some half an hour; the table goes into docs/reliability.md.
+crash: .venv/.installed-test
+	$(BIN)/python -m benchmarks.crash_matrix --kills 1000 --shops 2 --seed 26
 
 docs: .venv/.installed-test
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

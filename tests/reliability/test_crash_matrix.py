@@ -1,4 +1,4 @@
-"""The crash matrix in short: `make crash` runs the long one, and docs/reliability-crash-matrix.md shows its table."""
+"""The crash matrix in short: `make crash` runs the long one, and docs/reliability.md shows its table."""
 
 from __future__ import annotations
 
