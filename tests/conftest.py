@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -14,6 +16,11 @@ settings.load_profile("shopbot")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that accepts new outputs."""
     parser.addoption("--update-snapshots", action="store_true", help="Write the outputs that tests keep in files anew.")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Say what `-n auto` is: one more than there are cores, since many tests wait for processes that they start."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def test_the_sdist_holds_the_whole_project_and_no_rubbish(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
 
-    folders = ("core", "plugins", "config", "templates", "deploy", "tests", "benchmarks", "docs")
+    folders = ("core", "plugins", "config", "templates", "deploy", "tests", "benchmarks", "quality", "docs")
     files = {
         *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE"),
         *("Makefile", "mkdocs.yml", "pyproject.toml", "shopbot.yaml", "shopbot.test.yaml"),
