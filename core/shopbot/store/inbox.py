@@ -21,7 +21,9 @@ BATCH_BYTES = 2 * 1024 * 1024
 MOST_WAITING_BYTES = 128 * 1024 * 1024
 """While the store hangs, so much waits in memory; who comes then is told to come again."""
 _IN_FLIGHT = 2
-"""So many batches are on their way at once, so that neither the server nor this process waits for the other."""
+"""So many batches are on their way at once at most, so that neither the server nor this process waits for the other."""
+_SECOND_EVENTS = 16
+"""A second batch leaves from this size on. A smaller one costs nearly as much and waits for the first one's answer."""
 _FSYNC_BATCHES = 8
 """So many times larger a batch may be where each waits for an fsync that the server makes at its own pace."""
 
@@ -54,6 +56,7 @@ class Inbox:
         self._script = ScriptConnection(client, "add")
         self._queue: deque[_Waiting] = deque()
         self._waiting_bytes = 0
+        self._on_their_way = 0
         self._wakeup = asyncio.Event()
         self._closing = False
         self._writers: list[asyncio.Task[None]] = []
@@ -94,16 +97,23 @@ class Inbox:
             return accepted
         self._waiting_bytes += len(arrival.body)
         self._queue.append((arrival, accepted, head))
-        self._wakeup.set()
+        if self._may_leave():
+            self._wakeup.set()
         return accepted
+
+    def _may_leave(self) -> bool:
+        return not self._on_their_way or len(self._queue) >= _SECOND_EVENTS
 
     async def _write(self) -> None:
         while True:
             await self._wakeup.wait()
             if not self._closing:
                 self._wakeup.clear()
-            while self._queue:
+            # What stays behind is taken by whoever has a batch on its way, once that has arrived.
+            while self._queue and self._may_leave():
+                self._on_their_way += 1
                 await self._flush(self._next_batch())
+                self._on_their_way -= 1
             if self._closing:
                 return
 
