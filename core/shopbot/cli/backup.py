@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shopbot.cli.config_argument import DEFAULT_CONFIG
+from shopbot.cli.arguments import DEFAULT_CONFIG, ConfigOption, JsonOption
 from shopbot.config.problem import ConfigError
 from shopbot.host.blueprint import Blueprint, load_blueprint
 from shopbot.host.logs import configure_logging
@@ -22,8 +22,8 @@ def backup(
     prove: Annotated[
         bool, typer.Option(help="Load the copy to see that it is whole, which takes the store's memory once more.")
     ] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
-    config: Annotated[Path, typer.Option("--config", help="The configuration file.")] = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Copy the embedded store, beside a running host, to a directory that can take the place of data_dir.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shopbot.cli.config_argument import ConfigsArgument, configurations
+from shopbot.cli.arguments import ConfigsArgument, configurations
 from shopbot.cli.problem_output import problem_as_json
 from shopbot.config.problem import Problem
 from shopbot.host.fleet import check_fleet

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from rich.console import Console
 from rich.table import Table
 
-from shopbot.cli.config_argument import DEFAULT_CONFIG
+from shopbot.cli.arguments import DEFAULT_CONFIG, ConfigOption, JsonOption
 from shopbot.cli.store_access import client_of, store_url
 from shopbot.config.duration import format_duration, parse_duration
 from shopbot.config.problem import ConfigError
@@ -28,13 +28,11 @@ from shopbot.store.records import EventRecord, Records
 
 Result = TypeVar("Result")
 
-ConfigOption = Annotated[Path, typer.Option("--config", help="The configuration file.")]
 EventsArgument = Annotated[list[str] | None, typer.Argument(metavar="[EVENT]...", help="Event ids.")]
 CodeOption = Annotated[str | None, typer.Option("--code", help="Only with this reason code, as IN_DOUBT.")]
 RuleOption = Annotated[str | None, typer.Option("--rule", help="Only where this rule failed.")]
 OlderOption = Annotated[str | None, typer.Option("--older-than", help="Only older ones: 2h, 3d.")]
 NewerOption = Annotated[str | None, typer.Option("--newer-than", help="Only newer ones: 2h, 3d.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON for scripts.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say which ones are meant.")]
 AllOption = Annotated[bool, typer.Option("--all", help="All dead letters; needed where nothing else selects.")]
 

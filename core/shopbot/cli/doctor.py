@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from shopbot.cli.config_argument import DEFAULT_CONFIG, ConfigArgument
+from shopbot.cli.arguments import DEFAULT_CONFIG, ConfigArgument, JsonOption
 from shopbot.cli.doctor_page import print_report
 from shopbot.cli.store_access import store_url
 from shopbot.config.settings import LogSettings
@@ -31,7 +31,7 @@ def doctor(
         str | None,
         typer.Option("--url", help="The host's public address, for signed probes through it: https://bot.example."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Look whether everything is as the shop needs it: environment, store, clock, public address, Shopify, Messenger.
 

@@ -4,13 +4,12 @@ import asyncio
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from shopbot.cli.config_argument import DEFAULT_CONFIG
+from shopbot.cli.arguments import DEFAULT_CONFIG, ConfigOption, JsonOption
 from shopbot.cli.store_access import client_of, store_url
 from shopbot.cli.timeline import headline, moments, print_timeline
 from shopbot.config.problem import ConfigError
@@ -26,8 +25,8 @@ def explain(
         typer.Argument(metavar="ORDER", help="An order's id or number (#1234), or a webhook's or event's id."),
     ],
     psid: Annotated[bool, typer.Option("--psid", help="What is named is a shopper's PSID.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
-    config: Annotated[Path, typer.Option("--config", help="The configuration file.")] = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+    config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Show what happened to an order: each arrival, each rule and why it did something or not, each send and its echo.
 

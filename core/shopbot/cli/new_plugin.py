@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from shopbot.cli.arguments import JsonOption
 from shopbot.discovery import discover
 from shopbot.scaffold.draft import Draft, Kind, draft_drop_in, draft_package
 from shopbot.scaffold.plugin_name import already_taken, wrong_form
@@ -32,7 +33,7 @@ def new_plugin(
     tests: Annotated[bool, typer.Option(help="With --drop-in: whether to write its tests, into tests/.")] = True,
     directory: Annotated[Path, typer.Option("--directory", help="Where to make it.")] = _HERE,
     plugins_dir: Annotated[Path, typer.Option("--plugins-dir", help="Where drop-in plugins lie.")] = _PLUGINS_DIR,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write a new plugin: a package with settings, manual and tests, or one file with --drop-in.
 

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from shopbot.cli.arguments import JsonOption
 from shopbot.cli.plugin_settings import settings_of
 from shopbot.config.problem import suggest
 from shopbot.discovery import Found, PluginError, PluginType, discover
@@ -22,7 +23,7 @@ _AS_IT_STANDS = re.compile(r"^(\s|[-*|]\s|\d+\.\s)", re.MULTILINE)
 def plugins(
     name: Annotated[str | None, typer.Argument(help="One plugin, with its manual and settings.")] = None,
     directory: Annotated[Path, typer.Option("--plugins-dir", help="Where drop-in plugins lie.")] = _DEFAULT_DIRECTORY,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List the plugins that shopbot.yaml can use, or show one of them.
 

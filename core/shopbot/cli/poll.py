@@ -7,7 +7,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Annotated, Self
 
 import typer
@@ -16,15 +15,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 
-from shopbot.cli.config_argument import DEFAULT_CONFIG, ConfigArgument
+from shopbot.cli.arguments import DEFAULT_CONFIG, ConfigArgument, JsonOption
 from shopbot.cli.moment import past_moment
+from shopbot.cli.started_plugins import started
 from shopbot.cli.store_access import client_of, store_url
 from shopbot.config.problem import ConfigError
 from shopbot.discovery import PluginError
-from shopbot.hooks import Hooks, PluginFailedError
+from shopbot.hooks import PluginFailedError
 from shopbot.host.blueprint import Blueprint, load_blueprint
 from shopbot.host.logs import configure_logging
-from shopbot.host.plugin_context import plugin_context
 from shopbot.host.pollers import PollerParts, poller_parts
 from shopbot.model.failures import ChannelDown, Retry
 from shopbot.model.polled import PolledOrder
@@ -56,7 +55,7 @@ def poll(
             "--since", help="Back-fill: take in what was changed since 2h, 3d, PT2H or 2026-11-20T10:00Z, up to now."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Look for changed orders now, and put those that the host does not know into its inbox.
 
@@ -126,18 +125,15 @@ class _Bars:
 
 
 async def _poll_all(blueprint: Blueprint, url: str, begin: datetime | None, bars: _Bars) -> Sequence[_Result]:
-    # A facade of their own: no sender, and nothing else, is started for a poll.
-    hooks = Hooks([hook.instance for hook in blueprint.hooks.pollers])
+    pollers = [hook.instance for hook in blueprint.hooks.pollers]
     seen_ttl_seconds = blueprint.settings.ttl.webhook_id.total_seconds()
-    async with client_of(url) as client:
+    async with client_of(url) as client, started(blueprint, client, pollers):
         inbox = Inbox(client, Keys(blueprint.shop.domain), seen_ttl_seconds=seen_ttl_seconds)
-        await hooks.start(partial(plugin_context, blueprint, client))
         inbox.start()
         try:
             return [await _poll(parts, begin, bars) for parts in poller_parts(blueprint, client, inbox, _now)]
         finally:
             await inbox.stop()
-            await hooks.stop()
 
 
 async def _poll(parts: PollerParts, begin: datetime | None, bars: _Bars) -> _Result:

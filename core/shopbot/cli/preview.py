@@ -13,7 +13,7 @@ import typer
 from redis.exceptions import RedisError
 from rich.console import Console
 
-from shopbot.cli.config_argument import DEFAULT_CONFIG
+from shopbot.cli.arguments import DEFAULT_CONFIG, ConfigOption
 from shopbot.cli.named_order import OrderNotFoundError, named_order
 from shopbot.cli.preview_card import print_preview
 from shopbot.cli.preview_choice import Choice
@@ -89,7 +89,7 @@ def preview(
     as_json: Annotated[
         bool, typer.Option("--json", help="JSON for scripts, with the exact call that the sender would make.")
     ] = False,
-    config: Annotated[Path, typer.Option("--config", help="The configuration file.")] = DEFAULT_CONFIG,
+    config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Show messages as the shopper would read them; nothing is sent.
 

@@ -7,7 +7,6 @@ import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -16,14 +15,14 @@ from redis.exceptions import RedisError
 from rich.console import Console
 from rich.table import Table
 
-from shopbot.cli.config_argument import DEFAULT_CONFIG
+from shopbot.cli.arguments import DEFAULT_CONFIG, ConfigOption, JsonOption
+from shopbot.cli.started_plugins import started
 from shopbot.cli.store_access import client_of, store_url
 from shopbot.config.problem import ConfigError
 from shopbot.discovery import PluginError
-from shopbot.hooks import Hooks, PluginFailedError
+from shopbot.hooks import PluginFailedError
 from shopbot.host.blueprint import Blueprint, load_blueprint
 from shopbot.host.logs import configure_logging
-from shopbot.host.plugin_context import plugin_context
 from shopbot.host.privacy_parts import PrivacyParts
 from shopbot.model.failures import Retry
 from shopbot.model.payload import read_integer
@@ -45,7 +44,6 @@ _WHY = {
     Unfinished.TIME_IS_UP: "going on",
 }
 
-ConfigOption = Annotated[Path, typer.Option("--config", help="The configuration file.")]
 OrderOption = Annotated[
     list[str] | None,
     typer.Option("--order", help="An order of theirs, by its id: the number at the end of its address in the admin."),
@@ -54,7 +52,6 @@ PsidOption = Annotated[list[str] | None, typer.Option("--psid", help="Their PSID
 EmailOption = Annotated[
     str | None, typer.Option("--email", help="Their e-mail address: for events that have not ended, and dead letters.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON for scripts.")]
 
 
 def build() -> typer.Typer:
@@ -213,24 +210,19 @@ def _with_store(config: Path, work: Callable[[PrivacyParts, str, Pace], Awaitabl
 async def _run(
     blueprint: Blueprint, url: str, work: Callable[[PrivacyParts, str, Pace], Awaitable[Result | Unfinished]]
 ) -> Result:
-    # A facade of their own: no sender, and nothing else, is started for this.
-    hooks = Hooks([hook.instance for hook in blueprint.hooks.erasers])
+    erasers = [hook.instance for hook in blueprint.hooks.erasers]
     task_id, told = f"cli-{secrets.token_hex(8)}", ""
-    async with client_of(url) as client:
+    async with client_of(url) as client, started(blueprint, client, erasers) as hooks:
         conversations = Conversations(client, Keys(blueprint.shop.domain))
         parts = PrivacyParts(blueprint.settings, hooks, client, conversations, lambda: datetime.now(UTC))
-        await hooks.start(partial(plugin_context, blueprint, client))
-        try:
-            while True:
-                found = await work(parts, task_id, Pace(stretch_seconds=None))
-                if not isinstance(found, Unfinished):
-                    return found
-                if told != _WHY[found]:
-                    told = _WHY[found]
-                    typer.echo(f"{told} …", err=True)
-                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-        finally:
-            await hooks.stop()
+        while True:
+            found = await work(parts, task_id, Pace(stretch_seconds=None))
+            if not isinstance(found, Unfinished):
+                return found
+            if told != _WHY[found]:
+                told = _WHY[found]
+                typer.echo(f"{told} …", err=True)
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
 
 def _print_counts(counts: Mapping[str, int], *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from shopbot.cli.config_argument import ConfigsArgument, configurations
+from shopbot.cli.arguments import ConfigsArgument, configurations
 from shopbot.config.problem import ConfigError
 from shopbot.host.blueprint import Blueprint
 from shopbot.host.fleet import check_fleet

@@ -5,29 +5,24 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from shopbot.cli.config_argument import DEFAULT_CONFIG, ConfigArgument
+from shopbot.cli.arguments import DEFAULT_CONFIG, ConfigArgument, JsonOption
+from shopbot.cli.started_plugins import started
 from shopbot.cli.store_access import client_of, store_url
 from shopbot.config.problem import ConfigError
 from shopbot.discovery import PluginError
-from shopbot.hooks import Hooks
 from shopbot.host.blueprint import Blueprint, load_blueprint
 from shopbot.host.logs import configure_logging
-from shopbot.host.plugin_context import plugin_context
 from shopbot.host.utility_templates import template_definitions, template_state
 from shopbot.model.template import TemplateDefinition, TemplateState, TemplateStatus
 from shopbot.store.errors import StoreError
 
 _COLOURS = {TemplateStatus.APPROVED: "green", TemplateStatus.PENDING: "yellow"}
-
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON for scripts.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +92,14 @@ def _go_through(config: ConfigArgument, *, submit: bool, as_json: bool) -> None:
 async def _ask(
     blueprint: Blueprint, url: str, definitions: Sequence[tuple[str, TemplateDefinition]], *, submit: bool
 ) -> Sequence[_Row]:
-    # A facade of their own: nothing else is started.
-    hooks = Hooks([hook.instance for hook in blueprint.hooks.template_managers])
-    async with client_of(url) as client:
-        await hooks.start(partial(plugin_context, blueprint, client))
-        try:
-            return [
-                _Row(message, template, manager.place, state)
-                for message, template in definitions
-                for manager in hooks.template_managers
-                if (state := await template_state(manager, template, submit=submit)) is not None
-            ]
-        finally:
-            await hooks.stop()
+    managers = [hook.instance for hook in blueprint.hooks.template_managers]
+    async with client_of(url) as client, started(blueprint, client, managers) as hooks:
+        return [
+            _Row(message, template, manager.place, state)
+            for message, template in definitions
+            for manager in hooks.template_managers
+            if (state := await template_state(manager, template, submit=submit)) is not None
+        ]
 
 
 def _print(rows: Sequence[_Row]) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from shopbot.cli.config_argument import configurations
+from shopbot.cli.arguments import JsonOption, configurations
 from shopbot.cli.junit import junit
 from shopbot.cli.sample_output import print_samples
 from shopbot.cli.trial_output import TrialOutput, report_as_json
@@ -54,7 +54,7 @@ def try_configurations(
     report: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write a JUnit XML report, too.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON for scripts.")] = False,
+    as_json: JsonOption = False,
     samples: Annotated[bool, typer.Option("--samples", help="List the samples that tests can name, and exit.")] = False,
     log: Annotated[
         LogLevel | None, typer.Option("--log", help="Show the host's own log lines, from this level on.")

@@ -15,6 +15,7 @@ from shopbot.model.event import Source
 from shopbot.model.outcome import JournalEntry, Status
 from shopbot.model.psid import mask, mask_digits
 from shopbot.store.claims import ClaimState
+from shopbot.store.milliseconds import moment_of
 
 Level = Literal["good", "note", "quiet", "wait", "bad"]
 
@@ -118,7 +119,7 @@ def _title(found: Explanation) -> str:
 
 def _of_story(story: Story) -> Iterator[Moment]:
     record = story.record
-    arrived = datetime.fromtimestamp(record.received_ms / 1000, UTC)
+    arrived = moment_of(record.received_ms)
     by = f"by {_BROUGHT_BY[record.source]} {story.event_id}"
     verified = f", vouched for by {record.verified_by}" if record.verified_by else ""
     times = "once" if record.duplicates == 1 else f"{record.duplicates} times"

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from redis.asyncio import Redis
@@ -14,6 +14,7 @@ from shopbot.privacy.search import PersonSearch, SearchParts, Unfinished
 from shopbot.privacy.sweep import Pace
 from shopbot.store.conversations import Conversations
 from shopbot.store.entry import read_event
+from shopbot.store.milliseconds import moment_of
 
 _AT_ONCE = 20
 _SECRETS = frozenset({"storefront_cart"})
@@ -152,7 +153,7 @@ def _json(value: bytes) -> Any:  # noqa: ANN401 - likewise
 
 def _moment(value: bytes | float) -> str:
     try:
-        return _iso(datetime.fromtimestamp(float(value) / 1000, UTC))
+        return _iso(moment_of(value))
     except (ValueError, OverflowError, OSError):
         return _text(value) if isinstance(value, bytes) else str(value)
 

@@ -1,14 +1,14 @@
 """The state of the channels that messages go out by, shared by all processes: rate, pauses, outages."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from redis.asyncio import Redis
 
 from shopbot.store.connection import script
 from shopbot.store.keys import Keys
-from shopbot.store.milliseconds import milliseconds
+from shopbot.store.milliseconds import milliseconds, moment_of
 
 SENDS_PER_SECOND = 290
 """Below Meta's cap of 300 calls a second and Page.
@@ -125,12 +125,8 @@ class Channels:
         state, reason, since_ms, until_ms, probed_ms = (v.decode() if isinstance(v, bytes) else v or "" for v in found)
         if not state:
             return None
-        until = _moment(until_ms) if state == ChannelState.PAUSED else None
-        if until is not None and not _moment(since_ms) <= now < until:
+        until = moment_of(until_ms or 0) if state == ChannelState.PAUSED else None
+        if until is not None and not moment_of(since_ms or 0) <= now < until:
             return None  # it is over, or was made before the clock was put back
-        probed_at = _moment(probed_ms) if probed_ms else None
-        return Closure(ChannelState(state), reason, _moment(since_ms), until, probed_at)
-
-
-def _moment(milliseconds: str) -> datetime:
-    return datetime.fromtimestamp(int(milliseconds or 0) / 1000, UTC)
+        probed_at = moment_of(probed_ms) if probed_ms else None
+        return Closure(ChannelState(state), reason, moment_of(since_ms or 0), until, probed_at)

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from redis.asyncio import Redis
 
 from shopbot.store.connection import script
 from shopbot.store.keys import Keys
-from shopbot.store.milliseconds import milliseconds
+from shopbot.store.milliseconds import milliseconds, moment_of
 
 _UNECHOED_REMEMBERED = 5_000
 """Messages without an echo that are remembered: where no echoes come at all, the latest ones say so well enough."""
@@ -195,9 +195,9 @@ def _read(fields: Sequence[bytes | str | None]) -> Claim:
         event_id=event_id,
         token=token,
         message_id=message_id,
-        at=datetime.fromtimestamp(int(at_ms) / 1000, UTC),
-        claimed_at=datetime.fromtimestamp(int(claimed_ms) / 1000, UTC),
-        echoed_at=datetime.fromtimestamp(int(echo_ms) / 1000, UTC) if echo_ms else None,
+        at=moment_of(at_ms),
+        claimed_at=moment_of(claimed_ms),
+        echoed_at=moment_of(echo_ms) if echo_ms else None,
     )
 
 

@@ -1,12 +1,13 @@
 """A shopper's conversation with the Page: when the messaging window opened last, and whether they want messages."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from redis.asyncio import Redis
 
 from shopbot.store.connection import script
 from shopbot.store.keys import Keys
+from shopbot.store.milliseconds import moment_of
 from shopbot.store.pseudonyms import Pseudonyms, shopper_id
 
 _RECEIPTS_MS = 30 * 86_400_000
@@ -80,7 +81,7 @@ class Conversations:
             self._keys.opted_out, [shopper_id(psid)], self._keys.conversation(psid)
         )
         return Standing(
-            last_active=datetime.fromtimestamp(int(active) / 1000, UTC) if active else None,
+            last_active=moment_of(active) if active else None,
             opted_out=opted is not None and opted.startswith(_OUT),
         )
 
@@ -95,7 +96,7 @@ class Conversations:
     async def receipts(self, psid: str) -> Receipts:
         """Give how far the Page's messages have come."""
         found = await self._client.hmget(self._keys.receipts(psid), ["delivered_ms", "read_ms"])
-        return Receipts(*(datetime.fromtimestamp(int(at) / 1000, UTC) if at else None for at in found))
+        return Receipts(*(moment_of(at) if at else None for at in found))
 
     async def wait(self, psid: str, event_id: str, now: datetime) -> None:
         """Let an event that becomes a dead letter now come back when the shopper opens the window."""

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from redis.asyncio import Redis
@@ -13,7 +13,7 @@ from shopbot.store.connection import script
 from shopbot.store.entry import read_event
 from shopbot.store.journal import read_journal
 from shopbot.store.keys import Keys
-from shopbot.store.milliseconds import milliseconds
+from shopbot.store.milliseconds import milliseconds, moment_of
 
 _PAGE = 200
 _MOST_CODES = 1000
@@ -108,7 +108,7 @@ class DeadLetters:
             codes = Counter(_text(code or b"") for code in await pipeline.execute())
         return DeadTally(
             count=count,
-            oldest=datetime.fromtimestamp(oldest[0][1] / 1000, UTC) if oldest else None,
+            oldest=moment_of(oldest[0][1]) if oldest else None,
             codes=dict(codes.most_common()),
         )
 
@@ -164,7 +164,7 @@ def _letter(event_id: str, score: float, fields: Sequence[bytes | None], lines: 
         step=cause.step if cause else "",
         detail=cause.detail if cause else "",
         attempts=int(attempts or 0),
-        dead_at=datetime.fromtimestamp(score / 1000, UTC),
+        dead_at=moment_of(score),
         body=body or b"",
     )
 

@@ -1,12 +1,12 @@
 """Echoes: a platform's word that it carried a message, and the evidence that its word arrives at all."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from redis.asyncio import Redis
 
 from shopbot.store.connection import script
 from shopbot.store.keys import Keys
-from shopbot.store.milliseconds import milliseconds
+from shopbot.store.milliseconds import milliseconds, moment_of
 
 
 class Echoes:
@@ -62,7 +62,7 @@ class Echoes:
             return False
         if last_ms is None or listening_ms is None:
             return False
-        if not _moment(listening_ms) < claimed_at < _moment(last_ms) <= now:
+        if not moment_of(listening_ms) < claimed_at < moment_of(last_ms) <= now:
             return False
         return not await self._client.zcount(self._keys.unechoed, milliseconds(claimed_at - deadline), int(last_ms))
 
@@ -70,7 +70,3 @@ class Echoes:
         """Name the store's present run; a server that was started again has another name."""
         server = await self._client.info("server")
         return str(server.get("run_id", ""))
-
-
-def _moment(milliseconds: bytes | str) -> datetime:
-    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)

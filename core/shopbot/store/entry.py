@@ -8,6 +8,7 @@ and kept as one field, costs the least.
 from datetime import UTC, datetime
 
 from shopbot.model.event import Arrival, Event, Source
+from shopbot.store.milliseconds import moment_of
 
 _FIELDS = 6
 
@@ -33,7 +34,7 @@ def read_event(event_id: str, head: bytes, body: bytes) -> Event:
         id=event_id,
         topic=topic,
         source=Source(source or Source.WEBHOOK),
-        received_at=datetime.fromtimestamp(int(received_ms or 0) / 1000, UTC),
+        received_at=moment_of(received_ms or 0),
         triggered_at=_moment(triggered_at),
         body=body,
         verified_by=verified_by,

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from redis.asyncio import Redis
 
 from shopbot.store.keys import Keys
-from shopbot.store.milliseconds import milliseconds
+from shopbot.store.milliseconds import milliseconds, moment_of
 from shopbot.store.pseudonyms import Pseudonyms, order_name, shopper_id
 
 _AT_ONCE = 500
@@ -94,4 +94,4 @@ class Erased:
 
 
 def _moment(mark: bytes | None) -> datetime | None:
-    return datetime.fromtimestamp(int(mark) / 1000, UTC) if mark is not None else None
+    return moment_of(mark) if mark is not None else None

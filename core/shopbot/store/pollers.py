@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum, auto
 
 from redis.asyncio import Redis
@@ -11,6 +11,7 @@ from shopbot.model.polled import PolledOrder
 from shopbot.store.connection import script
 from shopbot.store.erased import Erased
 from shopbot.store.keys import Keys
+from shopbot.store.milliseconds import moment_of
 
 _LONGEST_REASON = 500
 
@@ -138,4 +139,4 @@ def _ms(moment: datetime | None) -> str:
 
 
 def _moment(milliseconds: str | None) -> datetime | None:
-    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None
+    return moment_of(milliseconds) if milliseconds else None

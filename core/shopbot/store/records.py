@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from redis.asyncio import Redis
@@ -12,7 +12,7 @@ from shopbot.model.outcome import JournalEntry
 from shopbot.store.entry import read_event
 from shopbot.store.journal import read_journal
 from shopbot.store.keys import Keys
-from shopbot.store.milliseconds import milliseconds
+from shopbot.store.milliseconds import milliseconds, moment_of
 
 _FIELDS = ("head", "status", "reason", "attempts", "duplicates", "order_id")
 _MOST_OF_A_SHOPPER = 200
@@ -110,7 +110,7 @@ class Records:
         for place, score in zip(_PLACES, scores, strict=True):
             if score is not None:
                 timed = place in ("retries", "held")
-                return Whereabouts(place, datetime.fromtimestamp(score / 1000, UTC) if timed else None)
+                return Whereabouts(place, moment_of(score) if timed else None)
         return None
 
     async def in_the_inbox(self, count: int) -> Sequence[Event]:

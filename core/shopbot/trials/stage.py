@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import cast
 
@@ -17,6 +17,7 @@ from shopbot.model.shopper_cart import Cart, CartItem
 from shopbot.store.channels import PROBE_SECONDS, Channels, ChannelState
 from shopbot.store.conversations import Conversations
 from shopbot.store.keys import Keys
+from shopbot.store.milliseconds import moment_of
 from shopbot.store.records import EventRecord, Records
 from shopbot.store.references import References
 from shopbot.store.shoppers import Shoppers
@@ -157,7 +158,7 @@ class Stage:
         moments: list[datetime] = []
         for waiting in (self._keys.retries, self._keys.held):
             first = cast("list[tuple[bytes, float]]", await self._client.zrange(waiting, 0, 0, withscores=True))
-            moments += [datetime.fromtimestamp(score / 1000, UTC) for _, score in first]
+            moments += [moment_of(score) for _, score in first]
         if await self._client.zcard(self._keys.parked):
             moments.append(await self._channel_opens())
         return min(moments, default=None)

@@ -1,4 +1,4 @@
-"""The argument that every verb shares: which shopbot.yaml."""
+"""The arguments and options that verbs share."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +14,11 @@ ConfigArgument = Annotated[
     Path, typer.Argument(metavar="[CONFIG]", help="The configuration file.", show_default="shopbot.yaml")
 ]
 """One configuration; `shopbot.yaml` in the current directory unless given."""
+
+ConfigOption = Annotated[Path, typer.Option("--config", help="The configuration file.")]
+"""The same, where a verb's arguments are about something else."""
+
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON for scripts.")]
 
 ConfigsArgument = Annotated[
     list[Path] | None, typer.Argument(metavar="[CONFIG]...", help="Configuration files; shopbot.yaml unless given.")
