@@ -88,7 +88,7 @@ def a_settlement(
 
 def an_inbox(store: OpenStore) -> Inbox:
     """Make the inbox; it is not started."""
-    return Inbox(store.client, KEYS, seen_ttl_seconds=SEEN_TTL_SECONDS)
+    return Inbox(store.another(), KEYS, seen_ttl_seconds=SEEN_TTL_SECONDS)
 
 
 @asynccontextmanager

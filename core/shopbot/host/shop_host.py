@@ -94,6 +94,8 @@ class ShopHost:
         self._blueprint = blueprint
         self._role = role
         self._client: Redis = connect(store_url)
+        # A webhook's answer must not wait behind the workers' commands, nor they behind the bodies of a flood.
+        self._arrivals: Redis = connect(store_url, max_connections=2)
         self._blocking: Redis = connect_blocking(store_url)
         keys, shared = Keys(self.domain), SharedKeys(settings.shop.key_prefix)
         ttl = settings.ttl
@@ -101,7 +103,7 @@ class ShopHost:
         order_ttl_seconds = ttl.order_reference.total_seconds()
         topics = KNOWN_TOPICS.union({KEPT_TOPIC}, *(rule.topics for rule in blueprint.rules))
         counted = ShopMetrics(metrics or Metrics(), self.domain, topics)
-        self.inbox = Inbox(self._client, keys, seen_ttl_seconds=ttl.webhook_id.total_seconds(), metrics=counted)
+        self.inbox = Inbox(self._arrivals, keys, seen_ttl_seconds=ttl.webhook_id.total_seconds(), metrics=counted)
         self._durability = DurabilityWatch(self._client, keys, self.inbox, strict=settings.durability == "strict")
         self.durability_problem = self._durability.problem
         self.durability_warnings = self._durability.warnings
@@ -339,5 +341,6 @@ class ShopHost:
 
     async def _close(self) -> None:
         await self._durability.end()
+        await self._arrivals.aclose()
         await self._client.aclose()
         await self._blocking.aclose()

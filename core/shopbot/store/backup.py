@@ -16,9 +16,9 @@ from pathlib import Path
 
 import redis
 
-from shopbot.store.connection import CALL_TIME_LIMIT_SECONDS
 from shopbot.store.embedded import EmbeddedServer
 from shopbot.store.errors import StoreError
+from shopbot.store.shared_connection import ANSWER_TIME_LIMIT_SECONDS
 
 _LOG_DIRECTORY = "appendonlydir"
 _MANIFEST = "appendonly.aof.manifest"
@@ -117,7 +117,7 @@ def _prove(directory: Path) -> int:
     try:
         with (
             EmbeddedServer(directory) as server,
-            redis.Redis.from_url(server.url, socket_timeout=CALL_TIME_LIMIT_SECONDS) as client,
+            redis.Redis.from_url(server.url, socket_timeout=ANSWER_TIME_LIMIT_SECONDS) as client,
         ):
             keys = client.dbsize()
     except (StoreError, redis.RedisError) as error:

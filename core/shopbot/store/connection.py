@@ -7,13 +7,13 @@ from typing import Any, Protocol
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as StoreConnectionError
 from redis.exceptions import TimeoutError as StoreTimeoutError
 
-from shopbot.store.turn_client import TurnClient
+from shopbot.store.shared_connection import ANSWER_TIME_LIMIT_SECONDS
+from shopbot.store.turn_client import TurnClient, retries
 
-CALL_TIME_LIMIT_SECONDS = 10.0
 CONNECT_TIME_LIMIT_SECONDS = 5.0
 
 
@@ -38,8 +38,8 @@ def connect(url: str, *, max_connections: int = 32) -> Redis:
         url,
         max_connections=max_connections,
         # More calls at once than connections wait their turn.
-        timeout=CALL_TIME_LIMIT_SECONDS,
-        socket_timeout=CALL_TIME_LIMIT_SECONDS,
+        timeout=ANSWER_TIME_LIMIT_SECONDS,
+        socket_timeout=ANSWER_TIME_LIMIT_SECONDS,
         socket_connect_timeout=CONNECT_TIME_LIMIT_SECONDS,
         health_check_interval=30,
         retry=retries(),
@@ -47,11 +47,6 @@ def connect(url: str, *, max_connections: int = 32) -> Redis:
     )
     _make_errors_plain(pool)
     return TurnClient.from_pool(pool)
-
-
-def retries() -> Retry:
-    """Say how often and after which pauses a command is sent again whose answer was lost."""
-    return Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=4)
 
 
 def script_source(name: str) -> str:
@@ -70,7 +65,7 @@ def connect_blocking(url: str) -> Redis:
     client = Redis.from_url(
         url,
         max_connections=2,
-        socket_timeout=2 * CALL_TIME_LIMIT_SECONDS,
+        socket_timeout=2 * ANSWER_TIME_LIMIT_SECONDS,
         socket_connect_timeout=CONNECT_TIME_LIMIT_SECONDS,
         retry=Retry(NoBackoff(), retries=0),
     )

@@ -10,10 +10,10 @@ from redis.exceptions import RedisError
 
 from shopbot.metrics import Metrics, ShopMetrics
 from shopbot.model.event import Arrival
+from shopbot.store.connection import script
 from shopbot.store.entry import identified_head
 from shopbot.store.errors import StoreError
 from shopbot.store.keys import Keys
-from shopbot.store.script_connection import ScriptConnection
 
 BATCH_EVENTS = 64
 BATCH_BYTES = 2 * 1024 * 1024
@@ -53,7 +53,8 @@ class Inbox:
         self._metrics = metrics or ShopMetrics(Metrics(), keys.shop)
         self._keys = keys
         self._constants: list[str | bytes | int] = [int(seen_ttl_seconds * 1000), keys.seen(""), keys.event("")]
-        self._script = ScriptConnection(client, "add")
+        self._client = client
+        self._script = script(client, "add")
         self._queue: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._on_their_way = 0
@@ -71,7 +72,6 @@ class Inbox:
         self._closing = True
         self._wakeup.set()
         await asyncio.gather(*self._writers)
-        await self._script.close()
 
     def add(self, arrival: Arrival) -> asyncio.Future[bool]:
         """Take an arrival in.
@@ -150,9 +150,13 @@ class Inbox:
         """Write a batch; returns when it is on disk: for each event 1 where it is new, else 0."""
         keys = [self._keys.inbox]
         if not self.fsync_wait_seconds:
-            news: Sequence[int] = await self._script.call(keys, args)
+            news: Sequence[int] = await self._script(keys, args)
             return news
-        news, synced = await self._script.call_and_wait(keys, args, int(self.fsync_wait_seconds * 1000))
+        # WAITAOF waits for the writes of its own connection alone. https://valkey.io/commands/waitaof/
+        async with self._client.pipeline(transaction=False) as pipeline:
+            await self._script(keys, args, client=pipeline)
+            pipeline.waitaof(1, 0, int(self.fsync_wait_seconds * 1000))
+            news, (synced, _) = await pipeline.execute()
         if not synced:
             raise StoreError(f"it is not on the store's disk after {self.fsync_wait_seconds:g} s")
         return news

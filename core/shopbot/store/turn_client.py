@@ -1,94 +1,127 @@
-"""A client whose commands share round trips: what is asked for in one turn of the event loop goes out together."""
+"""A client whose commands share a connection, and with it round trips."""
 
-import asyncio
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Sequence
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.client import EMPTY_RESPONSE
+from redis.exceptions import ConnectionError as StoreConnectionError
+from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as StoreTimeoutError
 
-MOST_COMMANDS = 128
-"""A round trip carries no more, so that no answer waits for too many others."""
+from shopbot.store.shared_connection import SharedConnection
 
 _ALONE = frozenset({"XREADGROUP", "XREAD", "WAIT", "WAITAOF", "BLPOP", "BLMOVE"})
 """Commands that wait on the server would keep all others waiting, too."""
 
-_Waiting = tuple[tuple[Any, ...], dict[str, Any], asyncio.Future[Any]]
+_LOST = (StoreConnectionError, StoreTimeoutError)
+
+_Command = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def retries() -> Retry:
+    """Say how often and after which pauses a command is sent again whose answer was lost."""
+    return Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=4)
 
 
 class TurnClient(Redis):
     """A Redis client like any other, but for its round trips.
 
-    redis-py takes about 0.2 ms of processor time for a command on its own and a third of that for one among others, and
-    a server that syncs its log before it answers does so once for all that arrived together. Each command has its own
-    answer or error; commands that lost their answers are sent again together, which all of them must bear anyway.
+    What is asked for in one turn of the event loop goes out together, on one connection, without waiting for earlier
+    answers: a server that syncs its log before it answers does so once for all of it. Each command has its own answer
+    or error. A command whose answer was lost is sent again, which all of them must bear. Commands that wait on the
+    server, and transactions, have a connection of the pool to themselves.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - redis-py's own
         super().__init__(*args, **kwargs)
-        self._waiting: list[_Waiting] = []
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._shared = SharedConnection(self.connection_pool)
+        self._retry = retries()
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's own
         """Send a command with the others of this turn, and give its answer."""
-        if str(args[0]).partition(" ")[0] in _ALONE:
+        if args[0] in _ALONE:
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call] # redis-py's
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Any] = loop.create_future()
-        if not self._waiting:
-            loop.call_soon(self._send_waiting)
-        self._waiting.append((args, options, answer))
-        return await answer
+        try:
+            try:
+                answer = await self._shared.ask(*args)
+            except _LOST:
+                answer = await self._retry.call_with_retry(lambda: self._shared.ask(*args), _try_again)
+        except ResponseError:
+            if EMPTY_RESPONSE in options:
+                return options[EMPTY_RESPONSE]
+            raise
+        return await self._read((args, options), answer)
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:  # noqa: FBT001, FBT002 - redis-py's own
+        """Give a pipeline; one without a transaction goes out with the other commands of its turn."""
+        if transaction:
+            return super().pipeline(transaction, shard_hint)
+        return _TurnPipeline(self)
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001 - redis-py's own
         """Wait for what is under way, then close."""
-        if self._waiting:
-            self._send_waiting()
-        if self._under_way:
-            await asyncio.wait(self._under_way)
+        await self._shared.close()
         await super().aclose(close_connection_pool)
 
-    def _send_waiting(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for start in range(0, len(waiting), MOST_COMMANDS):
-            task = asyncio.create_task(self._send(waiting[start : start + MOST_COMMANDS]), name="store-commands")
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+    async def ask_all(self, commands: Sequence[_Command]) -> Sequence[Any]:
+        """Send commands in their order, again together where an answer was lost; gives answers, errors among them."""
+        found: Sequence[Any] = await self._retry.call_with_retry(lambda: self._ask_all(commands), _try_again)
+        return [
+            answer if isinstance(answer, ResponseError) else await self._read(command, answer)
+            for command, answer in zip(commands, found, strict=True)
+        ]
 
-    async def _send(self, commands: Sequence[_Waiting]) -> None:
+    async def _ask_all(self, commands: Sequence[_Command]) -> Sequence[Any]:
+        asked = [self._shared.ask(*args) for args, _ in commands]
+        found: list[Any] = []
+        lost: Exception | None = None
+        for answer in asked:
+            try:
+                found.append(await answer)
+            except ResponseError as error:
+                found.append(error)
+            except _LOST as error:
+                lost = error
+        if lost is not None:
+            raise lost
+        return found
+
+    async def _read(self, command: _Command, answer: Any) -> Any:  # noqa: ANN401 - redis-py's own
+        """Make of the server's answer what redis-py does."""
+        args, options = command
+        read = self.response_callbacks.get(args[0])
+        if read is None:
+            return answer
+        known = {name: value for name, value in options.items() if name not in ("keys", EMPTY_RESPONSE)}
+        made = read(answer, **known)
+        return await made if inspect.isawaitable(made) else made
+
+
+class _TurnPipeline(Pipeline):
+    """Commands that go out in one turn; with scripts or a command that waits, on a connection of their own."""
+
+    def __init__(self, client: TurnClient) -> None:
+        super().__init__(client.connection_pool, client.response_callbacks, transaction=False, shard_hint=None)
+        self._client = client
+
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002 - redis-py's own
+        """Send what was put in, and give the answers."""
+        commands: Sequence[Any] = self.command_stack
+        if self.scripts or any(args[0] in _ALONE for args, _ in commands):
+            return await super().execute(raise_on_error)
         try:
-            answers = await self._answers(commands)
-        except BaseException as error:
-            for _, _, answer in commands:
-                if not answer.done():
-                    answer.set_exception(_copy(error))
-            if not isinstance(error, Exception):
-                raise
-            return
-        for (_, _, answer), given in zip(commands, answers, strict=True):
-            if answer.done():
-                continue  # whoever asked has left
-            if isinstance(given, Exception):
-                answer.set_exception(given)
-            else:
-                answer.set_result(given)
-
-    async def _answers(self, commands: Sequence[_Waiting]) -> Sequence[Any]:
-        if len(commands) == 1:
-            args, options, _ = commands[0]
-            return [await super().execute_command(*args, **options)]  # type: ignore[no-untyped-call] # likewise
-        async with self.pipeline(transaction=False) as pipeline:
-            for args, options, _ in commands:
-                pipeline.pipeline_execute_command(*args, **options)  # type: ignore[no-untyped-call] # likewise
-            answers: Sequence[Any] = await pipeline.execute(raise_on_error=False)
+            answers = list(await self._client.ask_all(commands))
+            if raise_on_error:
+                self.raise_first_error(self.command_stack, answers)
             return answers
+        finally:
+            await self.reset()  # type: ignore[no-untyped-call] # likewise
 
 
-def _copy(error: BaseException) -> BaseException:
-    """Give each command an error of its own: an exception that is raised in many places collects all their frames."""
-    if isinstance(error, asyncio.CancelledError):
-        return ConnectionError("the store's client was closed")
-    make: Callable[..., BaseException] = type(error)
-    try:
-        return make(*error.args)
-    except TypeError:
-        return error
+async def _try_again(_error: Exception) -> None:
+    """Do nothing between: the connection knows that it is of no use any more."""
