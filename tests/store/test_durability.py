@@ -206,7 +206,7 @@ class TestExamination:
 
 @asynccontextmanager
 async def waiting_inbox(store: ConfiguredStore, wait_seconds: float = 3.0) -> AsyncIterator[Inbox]:
-    inbox = Inbox(store.another(), KEYS, seen_ttl_seconds=SEEN_TTL_SECONDS)
+    inbox = Inbox(store.client, KEYS, seen_ttl_seconds=SEEN_TTL_SECONDS)
     inbox.fsync_wait_seconds = wait_seconds
     inbox.start()
     try:
