@@ -42,6 +42,26 @@ class TestTheNetwork:
         assert isinstance(failure, Retry)
         assert "ConnectTimeout" in failure.reason
 
+    @pytest.mark.parametrize("name", ["https_proxy", "ALL_PROXY"])
+    async def test_the_call_goes_through_the_proxy_that_the_environment_names(
+        self, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with raw_server(lambda _: b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n") as proxy:
+            monkeypatch.setenv(name, proxy.url.removesuffix("/v25.0"))
+            failure, _ = await self.failure(api_url="https://graph.example.test/v25.0")
+
+        (request,) = proxy.requests
+        assert request.startswith(b"CONNECT graph.example.test:443 ")
+        assert isinstance(failure, Retry)
+
+    async def test_an_address_that_needs_no_proxy_is_called_directly(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        async with raw_server(lambda _: b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n") as server:
+            await self.failure(api_url=server.url)
+
+        assert len(server.requests) == 1
+
     async def test_a_server_that_does_not_speak_tls_is_tried_again(self) -> None:
         async with raw_server(lambda _: b"HTTP/1.1 400 Bad Request\r\n\r\n") as server:
             failure, _ = await self.failure(api_url=server.url.replace("http:", "https:"))

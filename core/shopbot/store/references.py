@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from shopbot.model.order_reference import OrderReference
 from shopbot.model.shared_keys import SharedKeys
 from shopbot.store.connection import script
 from shopbot.store.keys import Keys
+from shopbot.store.milliseconds import milliseconds
 
 MOST_INDEXED = 100
 """So many of a shopper's orders, the newest, are found without their ids."""
@@ -33,6 +34,7 @@ class References:
         self._shared = shared
         self._ttl_ms = int(ttl_seconds * 1000)
         self._replace = script(client, "replace")
+        self._index_order = script(client, "index_order")
 
     async def save(self, order: Order, psid: str | None) -> OrderReference:
         """Keep an order under its shopper; None keeps it as unresolved.
@@ -140,15 +142,15 @@ class References:
     async def _index(self, reference: OrderReference, psid: str, unresolved_key: str | None) -> None:
         """Enter a reference into its shopper's index; a crash before this leaves the event to be worked on again."""
         ordered_at = reference.created_at or reference.updated_at or datetime.now(UTC)
-        index = self._keys.orders_of(psid)
-        commands = [
-            self._client.zadd(index, {str(reference.order_id): int(ordered_at.timestamp() * 1000)}),
-            self._client.zremrangebyrank(index, 0, -1 - MOST_INDEXED),
-            self._client.pexpire(index, self._ttl_ms),
+        moment_ms = milliseconds(ordered_at)
+        writes: list[Awaitable[Any]] = [
+            self._index_order(
+                [self._keys.orders_of(psid)], [str(reference.order_id), moment_ms, MOST_INDEXED, self._ttl_ms]
+            )
         ]
         if unresolved_key is not None:
-            commands.append(self._client.delete(unresolved_key))
-        await asyncio.gather(*commands)
+            writes.append(self._client.delete(unresolved_key))
+        await asyncio.gather(*writes)
 
 
 def confirmation_mark(order_id: int, message_id: str, sent_at: datetime) -> str:
