@@ -32,6 +32,8 @@ class Connections:
 
     def __init__(self, address: str, headers: Mapping[str, str], *, count: int, timeout_seconds: float) -> None:
         self._address = address
+        self._urls: dict[str, httpx.URL] = {}
+        """By path: reading an address takes as long as writing a request. There are only a few."""
         self._headers = {"Accept": "*/*", **headers}
         self._connect_seconds = min(timeout_seconds, CONNECT_SECONDS)
         timeout = httpx.Timeout(timeout_seconds, connect=self._connect_seconds)
@@ -89,9 +91,12 @@ class Connections:
         headers: Mapping[str, str] | None = None,
         **content: Any,  # noqa: ANN401 - httpx's own
     ) -> httpx.Response:
+        url = self._urls.get(path)
+        if url is None:
+            url = self._urls[path] = httpx.URL(self._address + path)
         request = httpx.Request(
             method,
-            self._address + path,
+            url,
             headers={**self._headers, **(headers or {})},
             extensions=self._extensions,
             **content,

@@ -12,6 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as StoreConnectionError
 from redis.exceptions import TimeoutError as StoreTimeoutError
+from redis.utils import str_if_bytes
 
 ANSWER_TIME_LIMIT_SECONDS = 10.0
 """A server that has not answered by then may never do so."""
@@ -191,24 +192,28 @@ class _Answers(asyncio.Protocol):
 
 
 _LARGE_BYTES = 1024
-"""A command whose last argument is larger is not copied into one piece: it is an event with its body, or several."""
 
 
-def _packed(command: Iterable[Any], encode: Callable[[Any], bytes]) -> Sequence[bytes]:
+def _packed(command: Sequence[Any], encode: Callable[[Any], bytes]) -> Sequence[bytes]:
     """Write a command as the server reads it (https://valkey.io/topics/protocol/#arrays).
 
-    encode: makes bytes of what is neither bytes nor plain text.
+    encode: makes bytes of what hiredis does not take.
     """
     name, *arguments = command
     # `CONFIG GET` is two words to the server.
-    words = str(name).encode().split()
-    for word in arguments:
-        kind = type(word)
-        words.append(word if kind is bytes else word.encode() if kind is str else encode(word))
-    parts = [b"*%d\r\n" % len(words)]
-    for packed in words:
+    words = str_if_bytes(name).split()
+    last = command[-1]
+    if type(last) is not bytes or len(last) <= _LARGE_BYTES:
+        try:
+            return (hiredis.pack_command((*words, *arguments)),)
+        except TypeError:
+            pass  # an argument of another type, or of none that can be sent
+    # An event with its body, or several: not copied into one piece, which for hundreds of kilobytes takes its time.
+    parts = [b"*%d\r\n" % (len(words) + len(arguments))]
+    for word in (*words, *arguments):
+        packed = word if type(word) is bytes else encode(word)
         parts += (b"$%d\r\n" % len(packed), packed, b"\r\n")
-    return parts if len(words[-1]) > _LARGE_BYTES else (b"".join(parts),)
+    return parts
 
 
 def _fail(answers: Iterable[asyncio.Future[Any]], error: BaseException) -> None:
