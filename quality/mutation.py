@@ -82,8 +82,12 @@ SUITES: Final = (
             "core/shopbot/rules/unsent.py",
         ),
         (
+            *("tests/messages/test_dispatch.py", "tests/messages/test_doubt.py", "tests/messages/test_gate.py"),
             *("tests/reliability/test_channel.py", "tests/reliability/test_daily_limit.py"),
             *("tests/reliability/test_in_doubt.py", "tests/reliability/test_meta_outages.py"),
+            "tests/reliability/test_shopper_line.py",
+            *("tests/rules/test_attempts.py", "tests/rules/test_order_confirmation.py", "tests/rules/test_unsent.py"),
+            *("tests/conversations/test_delivery_rules.py", "tests/conversations/test_stop_words.py"),
         ),
     ),
     Suite(
