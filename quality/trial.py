@@ -105,10 +105,16 @@ def warm_up() -> None:
 
 
 def choose(module: str, path: Path, mutant: Mutant, covering: Covering, budget_seconds: float) -> Candidate:
-    """Choose tests for a mutant: the quickest that execute it, at least one, as many as *budget_seconds* allow."""
+    """Choose tests for a mutant: the quickest that execute it, at least one, as many as *budget_seconds* allow.
+
+    Those in the file that mirrors the module come first: they are most likely to notice.
+    """
     chosen: list[str] = []
     total = 0.0
-    for test in covering.tests(path, mutant.lines):
+    mirror = f"test_{path.stem.strip('_')}"
+    for test in sorted(
+        covering.tests(path, mutant.lines), key=lambda test: Path(test.partition("::")[0]).stem != mirror
+    ):
         total += covering.seconds[test]
         if chosen and total > budget_seconds:
             break
