@@ -81,11 +81,7 @@ SUITES: Final = (
             *(f"core/shopbot/messages/{name}.py" for name in ("dispatch", "doubt", "gate")),
             "core/shopbot/rules/unsent.py",
         ),
-        (
-            *(f"tests/messages/test_{name}.py" for name in ("dispatch", "doubt", "gate")),
-            "tests/rules/test_unsent.py",
-            *("tests/conversations/test_delivery_rules.py", "tests/conversations/test_stop_words.py"),
-        ),
+        (*(f"tests/messages/test_{name}.py" for name in ("dispatch", "doubt", "gate")), "tests/rules/test_unsent.py"),
     ),
     Suite(
         "conversations",

@@ -47,6 +47,7 @@ DAY_SECONDS = 86_400.0
 DEADLINE = timedelta(minutes=2)
 SENT = Receipt(message_id="m_1")
 WINDOW_CLOSED = Refused("the window is closed", code=Reason.OUTSIDE_WINDOW)
+ANSWER = {"order_confirmation": {"tag": "order_answer", "text": "Here you are", "utility_template": "none"}}
 
 Answer = Receipt | Exception | None
 
@@ -200,6 +201,7 @@ class TestWhatSendersSay:
             assert reference is not None
             assert reference.confirmed_at == NOW
             assert await desk.in_line() == []
+            assert await desk.store.client.exists(KEYS.unsent(PSID)) == 0
             assert desk.calls() == {("senders[0]:told0", "sent"): 1}
 
     async def test_a_message_that_confirms_nothing_leaves_the_order_as_it_is(self, tmp_path: Path) -> None:
@@ -510,9 +512,8 @@ class TestTheShoppersLine:
             assert await desk.in_line() == ["webhook:1", "webhook:2"]
 
     async def test_an_answer_takes_no_place_and_waits_for_nobody(self, tmp_path: Path) -> None:
-        answers = {"order_confirmation": {"tag": "order_answer", "text": "Here you are", "utility_template": "none"}}
         sender = Told(Retry("busy"), None)
-        async with a_desk(tmp_path, sender, messages=answers) as desk:
+        async with a_desk(tmp_path, sender, messages=ANSWER) as desk:
             await desk.claims.join(PSID, "webhook:0", NOW - timedelta(minutes=1))
             request = a_request("messenger:1", topic="messenger/message", subject="event:messenger:1")
             outcome = await desk.dispatcher.send(request)
@@ -681,11 +682,33 @@ async def test_a_template_that_fails_claims_nothing(tmp_path: Path) -> None:
         assert sender.received == []
 
 
-async def test_who_asked_for_no_messages_gets_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("topic", "asked", "sent"),
+    [
+        pytest.param("messenger/message", True, True, id="what they asked for"),
+        pytest.param("messenger/message", False, False, id="an answer to whatever they write"),
+        pytest.param("orders/paid", True, False, id="news"),
+    ],
+)
+async def test_who_wants_no_messages_gets_what_they_ask_for_and_nothing_else(
+    tmp_path: Path,
+    topic: str,
+    asked: bool,
+    sent: bool,  # noqa: FBT001 - a case
+) -> None:
     sender = Told()
-    async with a_desk(tmp_path, sender) as desk:
+    async with a_desk(tmp_path, sender, messages=ANSWER) as desk:
         await desk.conversations.opt_out(PSID, desk.now)
-        outcome = await desk.dispatcher.send(a_request(asked=True))
+        outcome = await desk.dispatcher.send(a_request(topic=topic, asked=asked))
 
-        assert (outcome.status, outcome.reason) == (Status.SKIPPED, Reason.OPTED_OUT)
-        assert sender.received == []
+        assert outcome.reason is (None if sent else Reason.OPTED_OUT)
+        assert len(sender.received) == sent
+        assert await desk.in_line() == []
+
+
+async def test_a_message_that_is_to_be_sent_later_has_its_place_now(tmp_path: Path) -> None:
+    async with a_desk(tmp_path, Told()) as desk:
+        for number in (2, 1):
+            await desk.dispatcher.line_up(PSID, a_request(f"webhook:{number}", minutes=number).event)
+
+        assert await desk.in_line() == ["webhook:1", "webhook:2"]
