@@ -260,14 +260,14 @@ class TestWhatSendersSay:
             assert desk.calls() == {("senders[0]:told0", "retry"): 1}
 
     @pytest.mark.parametrize(
-        ("failure", "reason", "state"),
+        ("failure", "reason", "state", "result"),
         [
-            (ChannelDown("the token is revoked"), Reason.CHANNEL_DOWN, ChannelState.DOWN),
-            (Retry("too many calls", pauses_channel=True), Reason.CHANNEL_PAUSED, ChannelState.PAUSED),
+            (ChannelDown("the token is revoked"), Reason.CHANNEL_DOWN, ChannelState.DOWN, "channel_down"),
+            (Retry("too many calls", pauses_channel=True), Reason.CHANNEL_PAUSED, ChannelState.PAUSED, "retry"),
         ],
     )
     async def test_a_failure_of_the_channel_closes_it_and_frees_the_message(
-        self, tmp_path: Path, failure: Exception, reason: Reason, state: ChannelState
+        self, tmp_path: Path, failure: Exception, reason: Reason, state: ChannelState, result: str
     ) -> None:
         async with a_desk(tmp_path, Told(failure)) as desk:
             outcome = await desk.dispatcher.send(a_request())
@@ -279,6 +279,7 @@ class TestWhatSendersSay:
             assert closure.state is state
             assert await desk.claim() is None
             assert await desk.in_line() == ["webhook:1"]
+            assert desk.calls() == {("senders[0]:told0", result): 1}
 
     async def test_a_closed_channel_is_asked_before_the_message_is_claimed(self, tmp_path: Path) -> None:
         sender = Told()
@@ -425,7 +426,7 @@ class TestWhoeverHasTheMessage:
             assert sender.received == []
 
     @pytest.mark.parametrize(("sent", "reason"), [(True, Reason.ALREADY_CONFIRMED), (False, Reason.IN_PROGRESS)])
-    async def test_what_another_event_has_is_left_to_it(self, tmp_path: Path, sent: bool, reason: Reason) -> None:  # noqa: FBT001 - a case
+    async def test_what_another_event_has_is_left_to_it(self, tmp_path: Path, reason: Reason, *, sent: bool) -> None:
         sender = Told()
         async with a_desk(tmp_path, sender) as desk:
             ticket = a_ticket("webhook:other")
@@ -537,6 +538,15 @@ class TestTheLimit:
             assert (outcome.status, outcome.reason) == (Status.DEFERRED, Reason.LIMIT_REACHED)
             assert outcome.detail == f"held until {free_at.isoformat()}"
             assert outcome.retry_after_seconds == wait_seconds
+
+    async def test_what_the_shop_drops_over_the_limit_does_not_wait(self, tmp_path: Path) -> None:
+        async with a_desk(tmp_path, Told(), messages=message(limit="1/day", on_limit="drop")) as desk:
+            await desk.dispatcher.send(a_request("webhook:0", subject="order:0"))
+            outcome = await desk.dispatcher.send(a_request())
+
+            assert (outcome.status, outcome.reason) == (Status.SKIPPED, Reason.LIMIT_REACHED)
+            assert await desk.claim() is None
+            assert await desk.in_line() == []
 
     async def test_inside_the_window_nothing_is_limited(self, tmp_path: Path) -> None:
         async with a_desk(tmp_path, Told(), messages=message(limit="1/day"), knowable=True) as desk:
@@ -693,8 +703,9 @@ async def test_a_template_that_fails_claims_nothing(tmp_path: Path) -> None:
 async def test_who_wants_no_messages_gets_what_they_ask_for_and_nothing_else(
     tmp_path: Path,
     topic: str,
+    *,
     asked: bool,
-    sent: bool,  # noqa: FBT001 - a case
+    sent: bool,
 ) -> None:
     sender = Told()
     async with a_desk(tmp_path, sender, messages=ANSWER) as desk:

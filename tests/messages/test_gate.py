@@ -138,7 +138,7 @@ async def test_a_message_that_was_no_probe_frees_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("probe", "state"), [(True, None), (False, ChannelState.DOWN)])
-async def test_only_the_probe_opens_a_channel_again(tmp_path: Path, probe: bool, state: ChannelState | None) -> None:  # noqa: FBT001 - a case
+async def test_only_the_probe_opens_a_channel_again(tmp_path: Path, state: ChannelState | None, *, probe: bool) -> None:
     """Another message may have been under way since before it was closed."""
     async with a_gate(tmp_path) as (gate, channels, clock):
         await channels.down(NAME, "revoked", clock())
