@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -204,10 +204,26 @@ class TestWhatSendersSay:
             assert await desk.store.client.exists(KEYS.unsent(PSID)) == 0
             assert desk.calls() == {("senders[0]:told0", "sent"): 1}
 
+    async def test_the_time_that_a_sender_takes_is_measured(self, tmp_path: Path) -> None:
+        async with a_desk(tmp_path, Told()) as desk:
+            before = asyncio.get_running_loop().time()
+            await desk.dispatcher.send(a_request())
+            [sends] = desk.metrics.sends.collect()
+            [seconds] = [sample.value for sample in sends.samples if sample.name.endswith("_sum")]
+
+        assert 0 <= seconds < before  # the loop's clock counts from when the machine was started
+
     async def test_a_message_that_confirms_nothing_leaves_the_order_as_it_is(self, tmp_path: Path) -> None:
         async with a_desk(tmp_path, Told()) as desk:
             assert (await desk.dispatcher.send(a_request(confirms_order=False))).status is Status.DONE
             assert await desk.references.find(PSID, ORDER_ID) is None
+
+    async def test_an_event_without_an_order_confirms_none(self, tmp_path: Path) -> None:
+        async with a_desk(tmp_path, Told(), messages=ANSWER) as desk:
+            request = a_request()
+            outcome = await desk.dispatcher.send(replace(request, about=replace(request.about, order=None)))
+
+        assert outcome.status is Status.DONE
 
     async def test_two_sends_never_share_a_token(self, tmp_path: Path) -> None:
         """Whoever could guess one could forge an echo."""
@@ -548,6 +564,20 @@ class TestTheLimit:
             assert await desk.claim() is None
             assert await desk.in_line() == []
 
+    async def test_answers_are_not_limited(self, tmp_path: Path) -> None:
+        answers = {"order_confirmation": ANSWER["order_confirmation"] | {"limit": "1/day"}}
+        async with a_desk(tmp_path, Told(), messages=answers) as desk:
+            ends = [
+                (
+                    await desk.dispatcher.send(
+                        a_request(f"messenger:{n}", topic="messenger/message", subject=f"event:{n}")
+                    )
+                )
+                for n in range(3)
+            ]
+
+        assert [end.status for end in ends] == [Status.DONE] * 3
+
     async def test_inside_the_window_nothing_is_limited(self, tmp_path: Path) -> None:
         async with a_desk(tmp_path, Told(), messages=message(limit="1/day"), knowable=True) as desk:
             await desk.conversations.active(PSID, desk.now)
@@ -610,6 +640,14 @@ class TestDoubt:
 
             assert outcome.reason is Reason.IN_DOUBT
             assert await desk.references.find(PSID, ORDER_ID) is None
+
+    async def test_a_store_that_lost_the_claim_meanwhile_does_not_end_the_doubt(self, tmp_path: Path) -> None:
+        sender = Told(InDoubt("no answer came"))
+        async with a_desk(tmp_path, sender) as desk:
+            sender.meanwhile = desk.store.client.flushall
+            outcome = await desk.dispatcher.send(a_request())
+
+        assert short(outcome) == (Status.HELD, Reason.IN_DOUBT, "senders[0]:told0")
 
     @pytest.mark.parametrize(("frozen_seconds", "calls"), [(10.0, 1), (10.5, 0)])
     async def test_a_process_that_was_frozen_between_claim_and_call_does_not_call(

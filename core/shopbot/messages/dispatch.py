@@ -285,7 +285,7 @@ class Dispatcher:
 
 def _ticket(request: SendRequest, spec: MessageSpec, window: Window) -> Ticket:
     answer = spec.answers(request.event.topic)
-    limited = spec.limit is not None and window is not Window.OPEN and not answer
+    limited = window is not Window.OPEN and not answer
     return Ticket(
         rule=request.rule,
         subject=request.subject,
