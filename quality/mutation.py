@@ -88,9 +88,10 @@ SUITES: Final = (
         ("core/shopbot/rules/talk.py", "core/shopbot/rules/track_order.py"),
         ("tests/conversations",),
     ),
+    Suite("tokens", ("core/shopbot/rules/signed_tokens.py",), ("tests/rules/test_signed_tokens.py",)),
     Suite(
         "checkout",
-        ("core/shopbot/rules/signed_tokens.py", "core/shopbot/rules/note_checkout.py"),
+        ("core/shopbot/rules/note_checkout.py",),
         ("tests/checkout", "tests/rules/test_note_checkout.py"),
     ),
     Suite(

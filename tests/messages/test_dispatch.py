@@ -399,7 +399,7 @@ class TestOutsideTheWindow:
         async with a_desk(tmp_path, sender, messages=held, knowable=True) as desk:
             outcome = await desk.dispatcher.send(a_request())
 
-            assert outcome.reason is Reason.OUTSIDE_WINDOW
+            assert (outcome.reason, outcome.plugin) == (Reason.OUTSIDE_WINDOW, "")
             assert outcome.detail.startswith("no activity of the shopper is known, and")
             assert sender.received == []
             assert await desk.in_line() == []

@@ -71,6 +71,7 @@ async def test_a_send_that_broke_off_comes_into_doubt_from_now_on(tmp_path: Path
 
     assert outcome is not None
     assert (outcome.status, outcome.reason, outcome.retry_after_seconds) == (Status.HELD, Reason.IN_DOUBT, 120.0)
+    assert outcome.plugin == ""
     assert claim is not None
     assert (claim.state, claim.at, claim.token) == (ClaimState.IN_DOUBT, case.now, "first")
 
