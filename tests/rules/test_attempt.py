@@ -125,3 +125,12 @@ def test_plugins_see_the_lines_of_all_attempts() -> None:
 
     assert (view.attempt, view.rule, view.psid, view.status) == (2, "r", "7312345678901234", Status.DONE)
     assert view.journal == (line, *shown.entries)
+
+
+def test_who_acted_is_the_sender() -> None:
+    acted = attempt()
+    assert acted.sender is None
+    acted.news = read_news("messenger/message", {"sender": {"id": "7312345678901234"}, "message": {"text": "Hi"}})
+
+    assert acted.sender == "7312345678901234"
+    assert acted.context()["text"] == "Hi"

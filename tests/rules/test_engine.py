@@ -224,6 +224,20 @@ async def test_a_body_that_cannot_be_read_fails_where_a_rule_would_have_read_it(
             assert settlement.journal[0].detail
 
 
+@pytest.mark.parametrize(("act", "opened"), [("message", True), ("optin", False)])
+async def test_what_a_shopper_does_is_kept_under_them_and_may_open_the_window(
+    tmp_path: Path, act: str, *, opened: bool
+) -> None:
+    psid = "7312345678901234"
+    body = json.dumps({"sender": {"id": psid}, act: {"text": "Hi"}}).encode()
+    async with an_engine(tmp_path) as engine:
+        _, settlement = await engine.process(a_delivery(body, topic=f"messenger/{act}"))
+        active = await engine._conversations.last_active(psid)
+
+    assert settlement.psid == psid
+    assert (active is not None) is opened
+
+
 @pytest.mark.parametrize("topic", ["messenger/message", "messenger/postback", "messenger/referral"])
 def test_messages_taps_and_links_open_the_window(topic: str) -> None:
     assert opens_window(topic, {})

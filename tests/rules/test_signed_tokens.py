@@ -150,6 +150,14 @@ async def test_a_token_is_good_until_it_expires(tmp_path: Path) -> None:
             await link.of_order(order, EXPIRES + timedelta(seconds=1))
 
 
+async def test_an_order_of_unknown_age_is_as_old_as_it_is_late(tmp_path: Path) -> None:
+    order = an_order(cart_token=CART_TOKEN).model_copy(update={"created_at": None})
+    async with a_link(tmp_path) as link:
+        assert await link.of_order(order) == PSID
+        with pytest.raises(NotTrustedError, match="expired at"):
+            await link.of_order(order, EXPIRES + timedelta(seconds=1))
+
+
 async def test_an_order_that_was_made_in_time_may_be_late(tmp_path: Path) -> None:
     async with a_link(tmp_path) as link:
         assert await link.of_order(an_order(cart_token=CART_TOKEN), EXPIRES + timedelta(days=3)) == PSID
@@ -208,6 +216,12 @@ class TestACheckout:
             assert await self.seen(link, cart_token="first") == (PSID, link.nonce)
             with pytest.raises(NotTrustedError, match="another checkout"):
                 await self.seen(link, variant_ids={MUG}, cart_token="second")
+
+    async def test_stays_its_shoppers_when_somebody_else_has_opened_the_link_first(self, tmp_path: Path) -> None:
+        async with a_link(tmp_path) as link:
+            await self.seen(link, variant_ids={MUG}, cart_token="first")
+
+            assert await self.seen(link, token=CHECKOUT_TOKEN, variant_ids={MUG}) == (PSID, link.nonce)
 
     async def test_without_a_cart_is_known_by_its_own_token(self, tmp_path: Path) -> None:
         async with a_link(tmp_path) as link:
