@@ -125,6 +125,7 @@ def test_plugins_see_the_lines_of_all_attempts() -> None:
 
     assert (view.attempt, view.rule, view.psid, view.status) == (2, "r", "7312345678901234", Status.DONE)
     assert view.journal == (line, *shown.entries)
+    assert shown.entries[0].milliseconds == 0.0
 
 
 def test_who_acted_is_the_sender() -> None:
