@@ -14,6 +14,7 @@ from shopbot.testing.clock import MovedClock
 from shopbot.testing.host import CONFIG, shop_under_test
 from shopbot.testing.messenger import Fault
 from shopbot.testing.orders import paid_order
+from support.conversation import ended, fulfillment, talking_shop, tell
 from support.eventually import eventually
 from support.orders import ending, order_ids, shoppers, steps
 
@@ -87,6 +88,20 @@ class TestRetries:
 
         assert (record.status, record.reason, record.attempts) == ("failed", "MESSAGE_SEND_FAILED", 3)
         assert len(shop.messenger.requests) == 3
+
+    async def test_what_an_earlier_attempt_has_found_is_found_again_for_the_message(self, tmp_path: Path) -> None:
+        """Orders are not kept between attempts: a retried answer would else say that there is none."""
+        async with talking_shop(tmp_path) as shop:
+            await tell(shop, "orders/paid", paid_order(order_id=ORDER_ID, psid=PSID))
+            shop.messenger.inject(TEMPORARY.to(PSID))
+            asked = await ended(shop, await shop.messenger.say(PSID, "Where's my order?"))
+            shop.messenger.inject(TEMPORARY.to(PSID))
+            shipped = await tell(shop, "fulfillments/create", fulfillment(ORDER_ID))
+            texts = [message.text for message in shop.messenger.sent_to(PSID)[-2:]]
+
+        assert [(record.status, record.attempts) for record in (asked, shipped)] == [("done", 2)] * 2
+        assert texts[0].startswith("Order #1234")
+        assert texts[1].startswith("Your order #1234 is on its way!")
 
 
 class TestBounds:
