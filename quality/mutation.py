@@ -71,9 +71,14 @@ SUITES: Final = (
         tuple(f"tests/rules/test_{name}.py" for name in ("backoff", "news", "phrases", "rule")),
     ),
     Suite(
-        "rules",
-        tuple(f"core/shopbot/rules/{name}.py" for name in ("attempt", "engine", "objection", "steps", "vouching")),
-        ("tests/rules", "tests/conversations/test_delivery_rules.py", "tests/reliability/test_shopper_line.py"),
+        "engine",
+        ("core/shopbot/rules/attempt.py", "core/shopbot/rules/engine.py"),
+        tuple(f"tests/rules/test_{name}.py" for name in ("attempt", "attempts", "carts", "conditions", "engine")),
+    ),
+    Suite(
+        "steps",
+        tuple(f"core/shopbot/rules/{name}.py" for name in ("objection", "steps", "vouching")),
+        ("tests/rules", "tests/conversations/test_delivery_rules.py"),
     ),
     Suite(
         "sending",
