@@ -75,9 +75,10 @@ SUITES: Final = (
         ("core/shopbot/rules/attempt.py", "core/shopbot/rules/engine.py"),
         tuple(f"tests/rules/test_{name}.py" for name in ("attempt", "attempts", "carts", "conditions", "engine")),
     ),
+    Suite("objection", ("core/shopbot/rules/objection.py",), ("tests/rules/test_objection.py",)),
     Suite(
         "steps",
-        tuple(f"core/shopbot/rules/{name}.py" for name in ("objection", "steps", "vouching")),
+        ("core/shopbot/rules/steps.py",),
         ("tests/rules", "tests/conversations/test_delivery_rules.py"),
     ),
     Suite(
@@ -93,7 +94,11 @@ SUITES: Final = (
         ("core/shopbot/rules/talk.py", "core/shopbot/rules/track_order.py"),
         ("tests/conversations",),
     ),
-    Suite("tokens", ("core/shopbot/rules/signed_tokens.py",), ("tests/rules/test_signed_tokens.py",)),
+    Suite(
+        "tokens",
+        ("core/shopbot/rules/signed_tokens.py", "core/shopbot/rules/vouching.py"),
+        ("tests/rules/test_signed_tokens.py", "tests/rules/test_vouching.py"),
+    ),
     Suite(
         "checkout",
         ("core/shopbot/rules/note_checkout.py",),
