@@ -224,6 +224,33 @@ async def test_a_body_that_cannot_be_read_fails_where_a_rule_would_have_read_it(
             assert settlement.journal[0].detail
 
 
+@pytest.mark.parametrize(
+    ("topic", "attempts", "forget"),
+    [("orders/paid", 0, False), ("orders/paid", 1, True), ("messenger/message", 0, True)],
+)
+async def test_an_event_of_an_erased_person_ends_before_any_rule_and_is_in_no_index(
+    tmp_path: Path, topic: str, attempts: int, *, forget: bool
+) -> None:
+    """Of one whose own id names them, or whose earlier attempts left lines, nothing at all is kept."""
+    psid, earlier = "7312345678901234", JournalEntry(at=NOW, attempt=1, rule="r", step="", status=Status.DEFERRED)
+    body = json.dumps({"id": 1001, "sender": {"id": psid}, "message": {"text": "Hi"}}).encode()
+    async with an_engine(tmp_path) as engine:
+        await engine._redaction._erased.mark([1001], [psid], NOW)
+        journal = (earlier,) * attempts
+        attempt, settlement = await engine.process(a_delivery(body, topic=topic, attempts=attempts, journal=journal))
+
+        assert lines(attempt) == [("", "", "skipped")]
+        assert (settlement.disposition, settlement.status, settlement.reason) == (
+            Disposition.FINISHED,
+            Status.SKIPPED,
+            Reason.REDACTED,
+        )
+        assert (settlement.order_id, settlement.psid, settlement.attempts) == (None, None, attempts + 1)
+        assert list(settlement.journal) == attempt.entries
+        assert settlement.forget is forget
+        assert await engine._conversations.last_active(psid) is None
+
+
 @pytest.mark.parametrize(("act", "opened"), [("message", True), ("optin", False)])
 async def test_what_a_shopper_does_is_kept_under_them_and_may_open_the_window(
     tmp_path: Path, act: str, *, opened: bool
