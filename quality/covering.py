@@ -79,12 +79,17 @@ class Recorder:
 
 
 def record(tests: Sequence[str], options: Sequence[str], sources: Collection[str]) -> Covering:
-    """Run *tests* in this process, which must not have imported the *sources* yet."""
+    """Run *tests* in this process, which must not have imported the *sources* yet.
+
+    Raises `SystemExit` when pytest could not run them at all, which would make every line look untested.
+    """
     measured = coverage.Coverage(data_file=None, source=list(sources), config_file=False)
     recorder = Recorder(measured)
     measured.start()
-    pytest.main([*options, *tests], plugins=[recorder])
+    ended = pytest.main([*options, *tests], plugins=[recorder])
     measured.stop()
+    if ended not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
+        raise SystemExit(f"pytest could not run {' '.join(tests)}")
     data = measured.get_data()
     lines: dict[str, dict[int, list[str]]] = defaultdict(dict)
     for file in data.measured_files():

@@ -71,9 +71,15 @@ SUITES: Final = (
         tuple(f"tests/rules/test_{name}.py" for name in ("backoff", "news", "phrases", "rule")),
     ),
     Suite(
-        "rules",
-        tuple(f"core/shopbot/rules/{name}.py" for name in ("attempt", "engine", "objection", "steps", "vouching")),
-        ("tests/rules",),
+        "engine",
+        ("core/shopbot/rules/attempt.py", "core/shopbot/rules/engine.py"),
+        tuple(f"tests/rules/test_{name}.py" for name in ("attempt", "attempts", "carts", "conditions", "engine")),
+    ),
+    Suite("objection", ("core/shopbot/rules/objection.py",), ("tests/rules/test_objection.py",)),
+    Suite(
+        "steps",
+        ("core/shopbot/rules/steps.py",),
+        ("tests/rules", "tests/conversations/test_delivery_rules.py"),
     ),
     Suite(
         "sending",
@@ -81,10 +87,7 @@ SUITES: Final = (
             *(f"core/shopbot/messages/{name}.py" for name in ("dispatch", "doubt", "gate")),
             "core/shopbot/rules/unsent.py",
         ),
-        (
-            *("tests/reliability/test_channel.py", "tests/reliability/test_daily_limit.py"),
-            *("tests/reliability/test_in_doubt.py", "tests/reliability/test_meta_outages.py"),
-        ),
+        (*(f"tests/messages/test_{name}.py" for name in ("dispatch", "doubt", "gate")), "tests/rules/test_unsent.py"),
     ),
     Suite(
         "conversations",
@@ -92,8 +95,13 @@ SUITES: Final = (
         ("tests/conversations",),
     ),
     Suite(
+        "tokens",
+        ("core/shopbot/rules/signed_tokens.py", "core/shopbot/rules/vouching.py"),
+        ("tests/rules/test_signed_tokens.py", "tests/rules/test_vouching.py"),
+    ),
+    Suite(
         "checkout",
-        ("core/shopbot/rules/signed_tokens.py", "core/shopbot/rules/note_checkout.py"),
+        ("core/shopbot/rules/note_checkout.py",),
         ("tests/checkout", "tests/rules/test_note_checkout.py"),
     ),
     Suite(
@@ -126,8 +134,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             chance = random.Random(options.seed)  # noqa: S311 - a sample, no secret
             chosen = sorted(chance.sample(chosen, options.sample), key=lambda one: one.module)
         print(f"{suite.name}: {len(chosen)} mutants of {len(paths)} modules", flush=True)
-        for result in try_all(chosen, processes=options.processes, patience=options.patience):
+        tried = try_all(chosen, processes=options.processes, patience=options.patience)
+        for number, result in enumerate(tried, start=1):
             results.append(result)
+            if number % 50 == 0:
+                print(f"  {number} tried", flush=True)
             if result.verdict not in _NOTICED and _key(result) not in known:
                 print(f"  {_line(result)}", flush=True)
     return _report(results, known, whole=not options.sample)

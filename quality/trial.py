@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -28,6 +28,8 @@ _HEAVY: Final = (
     *("redis.asyncio", "rich.console", "sanic", "structlog", "typer", "uvloop", "watchfiles"),
 )
 """What takes long to import and knows nothing of shopbot."""
+_HALT_SECONDS: Final = 3.0
+"""Between two looks at the trials that are running lie hundredths; so many say that the machine or we were halted."""
 PYTEST_OPTIONS: Final = (
     *(
         "-q",
@@ -80,6 +82,20 @@ class Candidate:
     tests: Sequence[str]
     seconds: float
     """What the tests take without a fault."""
+    repeated: bool = False
+    """Whether it is the second trial, whose verdict is final."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """A candidate whose tests are running."""
+
+    candidate: Candidate
+    deadline: float
+    """By the monotonic clock."""
+    scratch: Path
+    doubtful: bool = False
+    """Whether time went by in which nothing here could run."""
 
 
 def warm_up() -> None:
@@ -89,10 +105,16 @@ def warm_up() -> None:
 
 
 def choose(module: str, path: Path, mutant: Mutant, covering: Covering, budget_seconds: float) -> Candidate:
-    """Choose tests for a mutant: the quickest that execute it, at least one, as many as *budget_seconds* allow."""
+    """Choose tests for a mutant: the quickest that execute it, at least one, as many as *budget_seconds* allow.
+
+    Those in the file that mirrors the module come first: they are most likely to notice.
+    """
     chosen: list[str] = []
     total = 0.0
-    for test in covering.tests(path, mutant.lines):
+    mirror = f"test_{path.stem.strip('_')}"
+    for test in sorted(
+        covering.tests(path, mutant.lines), key=lambda test: Path(test.partition("::")[0]).stem != mirror
+    ):
         total += covering.seconds[test]
         if chosen and total > budget_seconds:
             break
@@ -104,13 +126,18 @@ def try_all(candidates: Iterable[Candidate], *, processes: int, patience: float)
     """Try the candidates, several at a time; results come as they end.
 
     patience: how many times as long as without a fault the tests may take, before their mutant counts as stuck.
+
+    What does not end in time is tried a second time, and so is what fails while everything here was halted for a
+    moment (a laptop that sleeps, a container that is paused): the limits of time in the tests go on meanwhile.
     """
-    running: dict[int, tuple[Candidate, float, Path]] = {}
+    running: dict[int, _Running] = {}
     waiting = iter(candidates)
+    again: list[Candidate] = []
     exhausted = False
-    while not exhausted or running:
-        while not exhausted and len(running) < processes:
-            following = next(waiting, None)
+    looked = time.monotonic()
+    while not exhausted or again or running:
+        while (again or not exhausted) and len(running) < processes:
+            following = again.pop() if again else next(waiting, None)
             if following is None:
                 exhausted = True
             elif not following.tests:
@@ -118,19 +145,26 @@ def try_all(candidates: Iterable[Candidate], *, processes: int, patience: float)
             else:
                 scratch = Path(tempfile.mkdtemp(prefix="mutant-"))
                 deadline = time.monotonic() + 20 + patience * following.seconds
-                running[_in_child(_trial(following, scratch))] = (following, deadline, scratch)
-        for child, (tried, deadline, scratch) in list(running.items()):
+                running[_in_child(_trial(following, scratch))] = _Running(following, deadline, scratch)
+        halted = time.monotonic() - looked > _HALT_SECONDS
+        for child, trial in list(running.items()):
+            trial.doubtful |= halted
             ended, status = os.waitpid(child, os.WNOHANG)
-            late = ended == 0 and time.monotonic() > deadline
+            late = ended == 0 and time.monotonic() > trial.deadline
             if late:
                 os.killpg(child, signal.SIGKILL)
                 os.waitpid(child, 0)
             if late or ended:
                 del running[child]
-                shutil.rmtree(scratch, ignore_errors=True)
+                shutil.rmtree(trial.scratch, ignore_errors=True)
+                tried = trial.candidate
                 passed = not late and os.waitstatus_to_exitcode(status) == pytest.ExitCode.OK
+                if not passed and not tried.repeated and (late or trial.doubtful):
+                    again.append(replace(tried, repeated=True))
+                    continue
                 verdict = Verdict.STUCK if late else Verdict.SURVIVED if passed else Verdict.KILLED
                 yield Result(tried.module, tried.mutant, verdict, len(tried.tests))
+        looked = time.monotonic()
         time.sleep(0.02)
 
 

@@ -18,6 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-snapshots", action="store_true", help="Write the outputs that tests keep in files anew.")
 
 
+@pytest.hookimpl(optionalhook=True)  # `make mutation` runs pytest without xdist
 def pytest_xdist_auto_num_workers() -> int:
     """Say what `-n auto` is: one more than there are cores, since many tests wait for processes that they start."""
     return (os.cpu_count() or 1) + 1

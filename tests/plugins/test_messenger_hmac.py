@@ -38,6 +38,13 @@ class TestMessengerHmac(DiagnosisContract, VerifierContract):
 
         assert (finding.level, finding.what) == (Level.PROBLEM, "verify_token is the app secret")
 
+    async def test_so_is_one_that_is_a_secret_of_before_the_reset(self) -> None:
+        """It still signs."""
+        async with self.running(old_app_secrets=["older", "old"], verify_token="old") as running:
+            (finding,) = await self.examine(running)
+
+        assert (finding.level, finding.what) == (Level.PROBLEM, "verify_token is the app secret")
+
     async def test_a_rotation_that_is_none_is_warned_of(self) -> None:
         async with self.running(old_app_secrets=[SECRET]) as running:
             warning, fine = await self.examine(running)
@@ -70,6 +77,14 @@ def a_delivery(body: bytes = BODY, headers: dict[str, str] | None = None) -> Inb
 
 def test_a_signed_delivery_is_verified() -> None:
     assert PLUGIN.verify_request(a_delivery()) == Verified(Origin.MESSENGER)
+
+
+def test_of_two_equal_secrets_the_first_is_named() -> None:
+    config = messenger_hmac.Config.model_validate(
+        {"app_secret": "new", "old_app_secrets": [SECRET, SECRET], "verify_token": "hello"}
+    )
+
+    assert messenger_hmac.Plugin(config).verify_request(a_delivery()) == Verified(Origin.MESSENGER, 1)
 
 
 def test_shopifys_requests_are_not_its_to_judge() -> None:

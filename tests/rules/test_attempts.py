@@ -8,9 +8,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from shopbot.testing.clock import MovedClock
 from shopbot.testing.host import CONFIG, shop_under_test
 from shopbot.testing.messenger import Fault
 from shopbot.testing.orders import paid_order
+from support.conversation import ended, fulfillment, talking_shop, tell
+from support.eventually import eventually
 from support.orders import ending, order_ids, shoppers, steps
 
 PSID = "7312345678901234"
@@ -56,6 +61,26 @@ class TestRetries:
         assert body
         assert len(shop.messenger.requests) == 1
 
+    @pytest.mark.parametrize(("first", "asked_seconds", "shortest_wait_seconds"), [("50ms", 900, 900), ("1h", 1, 2700)])
+    async def test_it_waits_as_long_as_the_platform_asks_and_as_the_settings_say(
+        self, tmp_path: Path, first: str, asked_seconds: int, shortest_wait_seconds: int
+    ) -> None:
+        """Whichever is longer; of the settings' wait three quarters are certain."""
+        clock = MovedClock()
+        config = CONFIG.replace("first: 50ms", f"first: {first}").replace("max: 1s", "max: 1h")
+        async with shop_under_test(tmp_path, config=config, clock=clock) as shop:
+            posted_at = clock.seconds()
+            shop.messenger.inject(Fault.http(503, retry_after_seconds=asked_seconds))
+            event_id = await shop.post("orders/paid", paid_order(psid=PSID))
+            due_ms = await eventually(lambda: shop.store.zscore(shop.keys.retries, event_id), "it waits")
+            assert due_ms is not None
+            assert due_ms / 1000 - posted_at >= shortest_wait_seconds - 1  # the store keeps whole milliseconds
+
+            clock.move_to(due_ms)
+            record = await shop.finished(event_id)
+
+        assert (record.status, record.attempts) == ("done", 2)
+
     async def test_when_the_attempts_are_used_up_it_is_a_dead_letter(self, tmp_path: Path) -> None:
         async with shop_under_test(tmp_path) as shop:
             shop.messenger.inject(TEMPORARY.repeated(None))
@@ -63,6 +88,20 @@ class TestRetries:
 
         assert (record.status, record.reason, record.attempts) == ("failed", "MESSAGE_SEND_FAILED", 3)
         assert len(shop.messenger.requests) == 3
+
+    async def test_what_an_earlier_attempt_has_found_is_found_again_for_the_message(self, tmp_path: Path) -> None:
+        """Orders are not kept between attempts: a retried answer would else say that there is none."""
+        async with talking_shop(tmp_path) as shop:
+            await tell(shop, "orders/paid", paid_order(order_id=ORDER_ID, psid=PSID))
+            shop.messenger.inject(TEMPORARY.to(PSID))
+            asked = await ended(shop, await shop.messenger.say(PSID, "Where's my order?"))
+            shop.messenger.inject(TEMPORARY.to(PSID))
+            shipped = await tell(shop, "fulfillments/create", fulfillment(ORDER_ID))
+            texts = [message.text for message in shop.messenger.sent_to(PSID)[-2:]]
+
+        assert [(record.status, record.attempts) for record in (asked, shipped)] == [("done", 2)] * 2
+        assert texts[0].startswith("Order #1234")
+        assert texts[1].startswith("Your order #1234 is on its way!")
 
 
 class TestBounds:

@@ -24,7 +24,7 @@ from shopbot.messages.message import MessageSpec, SendRequest
 from shopbot.messages.mode import Mode, Window, WindowPolicy, mode, window_at
 from shopbot.messages.renderer import Renderer
 from shopbot.messages.sandbox import TemplateError
-from shopbot.metrics import Metrics, ShopMetrics
+from shopbot.metrics import ShopMetrics
 from shopbot.model.event import Event
 from shopbot.model.failures import ChannelDown, InDoubt, Refused, Retry
 from shopbot.model.message import Delivery, OutboundMessage, Receipt
@@ -63,13 +63,13 @@ class Dispatcher:
         clock: Callable[[], datetime],
         window: WindowPolicy,
         windows_knowable: Callable[[], bool],
-        metrics: ShopMetrics | None = None,
+        metrics: ShopMetrics,
     ) -> None:
         """Bring together what sending takes.
 
         senders: in the order of shopbot.yaml, each with the gate of its channel.
         windows_knowable: whether the shop sees what shoppers do in Messenger.
-        metrics: times the senders; None times for nobody.
+        metrics: times the senders.
         """
         self._renderer = renderer
         self._senders = senders
@@ -80,7 +80,7 @@ class Dispatcher:
         self._clock = clock
         self._window = window
         self._windows_knowable = windows_knowable
-        self._metrics = metrics or ShopMetrics(Metrics(), "")
+        self._metrics = metrics
         self._log = structlog.get_logger("shopbot.messages")
 
     async def line_up(self, psid: str, event: Event) -> None:
@@ -285,7 +285,7 @@ class Dispatcher:
 
 def _ticket(request: SendRequest, spec: MessageSpec, window: Window) -> Ticket:
     answer = spec.answers(request.event.topic)
-    limited = spec.limit is not None and window is not Window.OPEN and not answer
+    limited = window is not Window.OPEN and not answer
     return Ticket(
         rule=request.rule,
         subject=request.subject,
