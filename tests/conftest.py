@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import coverage
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -22,6 +23,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """Say what `-n auto` is: one more than there are cores, since many tests wait for processes that they start."""
     return (os.cpu_count() or 1) + 1
+
+
+def pytest_sessionfinish() -> None:
+    """Keep what `make coverage` has measured here: xdist waits 10 s for its processes to end, and then kills them."""
+    measured = coverage.Coverage.current()
+    if measured is not None:
+        measured.save()
 
 
 @pytest.fixture

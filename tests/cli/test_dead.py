@@ -149,6 +149,74 @@ async def test_nothing_is_replayed_without_saying_what(tmp_path: Path) -> None:
     assert "say which dead letters" in result.output
 
 
+async def test_one_is_shown_with_its_journal_to_scripts_as_well(tmp_path: Path) -> None:
+    async with shop_under_test(tmp_path) as shop:
+        event_id = await refused_order(shop)
+
+        shown = json.loads((await shopbot(tmp_path, shop, "show", event_id, "--json")).stdout)
+
+    assert (shown["event_id"], shown["code"]) == (event_id, "MESSAGE_SEND_FAILED")
+    assert [line["status"] for line in shown["journal"] if line["step"][:1] in ("1", "4")] == ["done", "failed"]
+
+
+async def test_where_there_is_none_that_is_said(tmp_path: Path) -> None:
+    async with shop_under_test(tmp_path) as shop:
+        listed = await shopbot(tmp_path, shop, "ls")
+        shown = await shopbot(tmp_path, shop, "show", "webhook:1")
+        purged = json.loads((await shopbot(tmp_path, shop, "purge", "--all", "--json")).stdout)
+
+    assert (listed.exit_code, listed.stdout) == (0, "no dead letters\n")
+    assert (shown.exit_code, shown.stderr) == (1, "no dead letter 'webhook:1'\n")
+    assert purged == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("replay", "--all", "--only-rule", "order_confirmations"), "no rule named 'order_confirmations'"),
+        (("purge", "--older-than", "a while"), "expected a duration such as 30m, 2h or 3d"),
+    ],
+)
+async def test_what_selects_nothing_is_wrong_usage_and_changes_nothing(
+    arguments: tuple[str, ...], complaint: str, tmp_path: Path
+) -> None:
+    async with shop_under_test(tmp_path) as shop:
+        await refused_order(shop)
+
+        result = await shopbot(tmp_path, shop, *arguments)
+        left = json.loads((await shopbot(tmp_path, shop, "ls", "--json")).stdout)
+
+    assert result.exit_code == 2
+    assert complaint in result.output
+    assert len(left) == 1
+
+
+TWO_RULES = CONFIG.replace(
+    "messages:\n",
+    """\
+  - {name: thanks, on: [orders/paid], once_per: order, steps: [resolve_psid, {send_message: thanks}]}
+messages:
+  thanks: {tag: order_update, text: "Thank you!", utility_template: none}
+""",
+)
+
+
+async def test_a_replay_can_be_of_one_rule_alone(tmp_path: Path) -> None:
+    async with shop_under_test(tmp_path, config=TWO_RULES) as shop:
+        shop.messenger.inject(Fault.error(100, subcode=2018001))
+        event_id = await refused_order(shop)
+        assert shop.messenger.sent_count == 0
+
+        result = await shopbot(tmp_path, shop, "replay", event_id, "--only-rule", "thanks")
+        (message,) = await shop.messenger.wait_for_sent(1)
+        record = await shop.finished(event_id)
+
+    assert result.exit_code == 0
+    assert message.text == "Thank you!"
+    sends = [line.rule for line in record.journal if line.step.endswith(":send_message")]
+    assert sends == ["order_confirmation", "thanks", "thanks"]
+
+
 DOUBT = CONFIG + "in_doubt: {deadline: 100ms}\n"
 
 

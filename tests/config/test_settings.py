@@ -187,6 +187,14 @@ def test_a_subdivision_goes_with_its_country() -> None:
     assert read_text(text, "f", {}).checked().shop.delivery.subdivision == "BY"
 
 
+@pytest.mark.parametrize("prefix", ["acme", "acme:bot:", "ac me:", ":", "a" * 65 + ":"])
+def test_a_prefix_of_keys_that_would_blur_into_them_is_refused(prefix: str) -> None:
+    text = f"shop: {{domain: acme.myshopify.com, name: A, key_prefix: '{prefix}'}}"
+    (problem,) = read_text(text, "f", {}).problems
+
+    assert problem.message.startswith("shop.key_prefix: expected a prefix of letters, digits, '_' and '-' that ends")
+
+
 # store
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopbot_plugins._endpoint import LONGEST_WAIT_SECONDS, check_address, retry_after_seconds
+from shopbot_plugins._endpoint import LONGEST_WAIT_SECONDS, base_url, check_address, retry_after_seconds
 from shopbot_plugins._messenger_usage import Usage
 
 SECONDS = st.integers(-(10**400), 10**400).map(str)
@@ -42,6 +45,27 @@ def test_an_address_is_checked_or_refused_and_nothing_else(address: str) -> None
 
     assert checked == address
     assert address.startswith("http")
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("shop.example/api", "expected an absolute URL"),
+        ("https://shop.example/a path", "expected an absolute URL"),
+        ("https://user:pass@shop.example/api", "must not contain a user name or password"),
+        ("https://shop.example/api#part", "must not contain '#'"),
+        ("https://shop.example/api?key=1", "must not contain '?'"),
+        ("http://shop.example/api", "must begin with https://"),
+    ],
+)
+def test_an_address_that_is_refused_is_told_why(address: str, why: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(why)):
+        base_url(address)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_nobody_is_on_the_way_to_this_machine_itself(host: str) -> None:
+    assert base_url(f"http://{host}:8000/api/") == f"http://{host}:8000/api"
 
 
 @given(st.text(), st.recursive(st.none() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.just({})))

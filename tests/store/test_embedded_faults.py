@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import shlex
 import signal
@@ -119,6 +120,21 @@ def test_a_file_where_the_directory_should_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "data").touch()
     with pytest.raises(StoreError, match=r"cannot use .*/data as data_dir: File exists"):
         EmbeddedServer(tmp_path / "data").start()
+
+
+@pytest.mark.parametrize(("name", "what"), [("lock", "cannot open {}"), ("valkey.log", "cannot start the store in")])
+def test_a_file_that_cannot_be_written_is_named(name: str, what: str, tmp_path: Path) -> None:
+    """As after a volume was mounted in the wrong place."""
+    in_the_way = tmp_path / name
+    in_the_way.mkdir()
+
+    with pytest.raises(StoreError, match=re.escape(what.format(in_the_way))) as refusal:
+        EmbeddedServer(tmp_path).start()
+
+    assert str(in_the_way) in str(refusal.value)
+    in_the_way.rmdir()
+    with EmbeddedServer(tmp_path):
+        assert is_running(tmp_path)
 
 
 def test_a_directory_open_to_others_is_warned_about(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from redis.exceptions import RedisError
 from rich.console import Console
 
 from shopbot.cli.arguments import DEFAULT_CONFIG, ConfigOption
@@ -157,7 +156,7 @@ def _order(blueprint: Blueprint, wanted: str | None, topic: str | None) -> Given
         return None
     try:
         given = named_order(blueprint, wanted, topic, datetime.now(UTC))
-    except (OrderNotFoundError, StoreError, RedisError) as error:
+    except (OrderNotFoundError, StoreError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     gaps = f": {given.gaps}" if given.gaps else ""

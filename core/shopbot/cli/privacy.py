@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from redis.exceptions import RedisError
 from rich.console import Console
 from rich.table import Table
 
@@ -198,7 +197,7 @@ def _with_store(config: Path, work: Callable[[PrivacyParts, str, Pace], Awaitabl
     try:
         with store_url(blueprint) as url:
             return asyncio.run(_run(blueprint, url, work))
-    except (StoreError, PluginError, RedisError, OSError) as error:
+    except (StoreError, PluginError, OSError) as error:
         typer.echo(str(error), err=True)
     except Retry as failure:
         typer.echo(f"{failure.reason}; try it again", err=True)

@@ -4,10 +4,12 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from shopbot.host.blueprint import Blueprint
 from shopbot.store.connection import connect
 from shopbot.store.embedded import EmbeddedServer, is_running, url_for
+from shopbot.store.errors import StoreError
 
 
 @contextlib.contextmanager
@@ -29,9 +31,15 @@ def store_url(blueprint: Blueprint) -> Iterator[str]:
 
 @contextlib.asynccontextmanager
 async def client_of(url: str) -> AsyncIterator[Redis]:
-    """Connect until the block ends."""
+    """Connect until the block ends.
+
+    Raises:
+        StoreError: the store is away or refuses what the block asks for.
+    """
     client = connect(url, max_connections=8)
     try:
         yield client
+    except RedisError as error:
+        raise StoreError(f"the store cannot be used: {error}") from error
     finally:
         await client.aclose()

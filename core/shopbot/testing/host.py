@@ -193,7 +193,8 @@ async def shop_under_test(
             )
         )
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=10.0))
+        patience = httpx.Timeout(10.0, pool=None)  # a test that posts hundreds at once waits for its own connections
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=patience))
         store = connect(store_url)
         stack.push_async_callback(store.aclose)
         keys = Keys(SHOP)
