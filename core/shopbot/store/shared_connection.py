@@ -27,12 +27,14 @@ class SharedConnection:
     for each, a multiple of what the command itself takes. Here a command costs its packing and a future.
     """
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    def __init__(self, pool: ConnectionPool, *, time_limit_seconds: float = ANSWER_TIME_LIMIT_SECONDS) -> None:
         """Prepare; the first command connects.
 
         pool: says how to connect.
+        time_limit_seconds: with an answer that takes longer the connection counts as lost.
         """
         self._pool = pool
+        self._time_limit_seconds = time_limit_seconds
         self._encode: Callable[[Any], bytes] = pool.get_encoder().encode  # type: ignore[no-untyped-call] # redis-py's
         self._unsent: list[_Unsent] = []
         self._connection: AbstractConnection | None = None
@@ -84,7 +86,7 @@ class SharedConnection:
             # Whoever asked tries again, with pauses between; connecting must not have its own inside them.
             connection.retry = Retry(NoBackoff(), retries=0)
             await connection.connect()
-            self._answers = _Answers.take_over(connection)
+            self._answers = _Answers.take_over(connection, self._time_limit_seconds)
         except BaseException as error:
             unsent, self._unsent = self._unsent, []
             _fail([answer for _, answer in unsent], error)
@@ -104,9 +106,12 @@ class SharedConnection:
 class _Answers(asyncio.Protocol):
     """Reads what the server answers on an open connection, and hands it to those who wait, in their order."""
 
-    def __init__(self, transport: asyncio.WriteTransport, error: Callable[[str], Exception]) -> None:
+    def __init__(
+        self, transport: asyncio.WriteTransport, error: Callable[[str], Exception], time_limit_seconds: float
+    ) -> None:
         """Read from *transport*; *error* makes an exception of the text of one."""
         self._transport = transport
+        self._time_limit_seconds = time_limit_seconds
         self._reader = hiredis.Reader(replyError=error, notEnoughData=self)
         self._waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
         """Who waits for an answer, and until when by the loop's clock."""
@@ -114,7 +119,7 @@ class _Answers(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
 
     @classmethod
-    def take_over(cls, connection: AbstractConnection) -> "_Answers":
+    def take_over(cls, connection: AbstractConnection, time_limit_seconds: float) -> "_Answers":
         """Go on with a connection that redis-py has opened, TLS and password and all.
 
         Raises:
@@ -123,7 +128,8 @@ class _Answers(asyncio.Protocol):
         writer = connection._writer  # noqa: SLF001 - redis-py gives no other way to the transport of its connection
         if writer is None:
             raise StoreConnectionError("the connection was lost as soon as it was made")
-        answers = cls(writer.transport, connection._parser.parse_error)  # noqa: SLF001 - what makes redis-py's own errors
+        make_error = connection._parser.parse_error  # noqa: SLF001 - what makes redis-py's own errors
+        answers = cls(writer.transport, make_error, time_limit_seconds)
         writer.transport.set_protocol(answers)
         return answers
 
@@ -134,7 +140,7 @@ class _Answers(asyncio.Protocol):
 
     def to(self, commands: Iterable[Sequence[bytes]], answers: Iterable[asyncio.Future[Any]]) -> None:
         """Send commands, and hand out their answers when they have come."""
-        until = self._loop.time() + ANSWER_TIME_LIMIT_SECONDS
+        until = self._loop.time() + self._time_limit_seconds
         self._waiting.extend((answer, until) for answer in answers)
         self._transport.writelines([part for packed in commands for part in packed])
         if self._watch is None:
@@ -179,7 +185,7 @@ class _Answers(asyncio.Protocol):
         if self._loop.time() < until:
             self._watch = self._loop.call_at(until, self._look)
         else:
-            self._give_up(StoreTimeoutError(f"the store has not answered in {ANSWER_TIME_LIMIT_SECONDS:g} s"))
+            self._give_up(StoreTimeoutError(f"the store has not answered in {self._time_limit_seconds:g} s"))
 
     def _give_up(self, error: Exception) -> None:
         self._transport.abort()
