@@ -11,7 +11,7 @@ from shopbot.model.polled import PolledOrder
 from shopbot.store.connection import script
 from shopbot.store.erased import Erased
 from shopbot.store.keys import Keys
-from shopbot.store.milliseconds import moment_of
+from shopbot.store.milliseconds import milliseconds, moment_of
 
 _LONGEST_REASON = 500
 
@@ -135,8 +135,8 @@ def _text(value: bytes | str) -> str:
 
 
 def _ms(moment: datetime | None) -> str:
-    return str(int(moment.timestamp() * 1000)) if moment else ""
+    return str(milliseconds(moment)) if moment else ""
 
 
-def _moment(milliseconds: str | None) -> datetime | None:
-    return moment_of(milliseconds) if milliseconds else None
+def _moment(text: str | None) -> datetime | None:
+    return moment_of(text) if text else None
