@@ -1,5 +1,6 @@
 """A client whose commands share a connection, and with it round trips."""
 
+import asyncio
 import inspect
 from collections.abc import Sequence
 from typing import Any
@@ -78,17 +79,10 @@ class TurnClient(Redis):
 
     async def _ask_all(self, commands: Sequence[_Command]) -> Sequence[Any]:
         asked = [self._shared.ask(*args) for args, _ in commands]
-        found: list[Any] = []
-        lost: Exception | None = None
-        for answer in asked:
-            try:
-                found.append(await answer)
-            except ResponseError as error:
-                found.append(error)
-            except _LOST as error:
-                lost = error
-        if lost is not None:
-            raise lost
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        for answer in found:
+            if isinstance(answer, BaseException) and not isinstance(answer, ResponseError):
+                raise answer
         return found
 
     async def _read(self, command: _Command, answer: Any) -> Any:  # noqa: ANN401 - redis-py's own
