@@ -87,7 +87,11 @@ SUITES: Final = (
             *(f"core/shopbot/messages/{name}.py" for name in ("dispatch", "doubt", "gate")),
             "core/shopbot/rules/unsent.py",
         ),
-        (*(f"tests/messages/test_{name}.py" for name in ("dispatch", "doubt", "gate")), "tests/rules/test_unsent.py"),
+        (
+            *(f"tests/messages/test_dispatch{part}.py" for part in ("", "_doubt", "_limits", "_turns")),
+            *(f"tests/messages/test_{name}.py" for name in ("doubt", "gate")),
+            "tests/rules/test_unsent.py",
+        ),
     ),
     Suite(
         "conversations",
