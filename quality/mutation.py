@@ -96,8 +96,9 @@ SUITES: Final = (
     Suite(
         "conversations",
         ("core/shopbot/rules/talk.py", "core/shopbot/rules/track_order.py"),
-        ("tests/conversations",),
+        ("tests/rules/test_talk.py", "tests/rules/test_track_order.py"),
     ),
+    Suite("redaction", ("core/shopbot/rules/redaction.py",), ("tests/rules/test_redaction.py",)),
     Suite(
         "tokens",
         ("core/shopbot/rules/signed_tokens.py", "core/shopbot/rules/vouching.py"),
@@ -108,11 +109,7 @@ SUITES: Final = (
         ("core/shopbot/rules/note_checkout.py",),
         ("tests/checkout", "tests/rules/test_note_checkout.py"),
     ),
-    Suite(
-        "privacy",
-        ("core/shopbot/rules/compliance.py", "core/shopbot/rules/redaction.py"),
-        ("tests/privacy",),
-    ),
+    Suite("privacy", ("core/shopbot/rules/compliance.py",), ("tests/privacy",)),
 )
 
 
