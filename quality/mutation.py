@@ -76,11 +76,7 @@ SUITES: Final = (
         tuple(f"tests/rules/test_{name}.py" for name in ("attempt", "attempts", "carts", "conditions", "engine")),
     ),
     Suite("objection", ("core/shopbot/rules/objection.py",), ("tests/rules/test_objection.py",)),
-    Suite(
-        "steps",
-        ("core/shopbot/rules/steps.py",),
-        ("tests/rules", "tests/conversations/test_delivery_rules.py"),
-    ),
+    Suite("steps", ("core/shopbot/rules/steps.py",), ("tests/rules/test_steps.py",)),
     Suite(
         "sending",
         (
