@@ -73,7 +73,10 @@ SUITES: Final = (
     Suite(
         "engine",
         ("core/shopbot/rules/attempt.py", "core/shopbot/rules/engine.py"),
-        tuple(f"tests/rules/test_{name}.py" for name in ("attempt", "attempts", "carts", "conditions", "engine")),
+        tuple(
+            f"tests/rules/test_{name}.py"
+            for name in ("attempt", "attempts", "carts", "conditions", "engine", "engine_hand_over")
+        ),
     ),
     Suite("objection", ("core/shopbot/rules/objection.py",), ("tests/rules/test_objection.py",)),
     Suite("steps", ("core/shopbot/rules/steps.py",), ("tests/rules/test_steps.py",)),

@@ -338,9 +338,11 @@ class TestAStepOfTheShopsOwn:
         detail: str,
         after_seconds: float | None,
     ) -> None:
-        async with parts(tmp_path, Stamps(answer)) as shop:
-            outcomes = await shop.run(an_attempt(), Step("2:stamps0", "stamps0"))
+        stamps = Stamps(answer)
+        async with parts(tmp_path, stamps) as shop:
+            outcomes = await shop.run(an_attempt(psid=PSID), Step("2:stamps0", "stamps0"))
 
+        assert [(run.rule, run.psid) for run in stamps.seen] == [(RULE.name, PSID)]
         assert said(outcomes) == [(status, reason, detail, "plugins[0]:stamps0")]
         assert outcomes[0].retry_after_seconds == after_seconds
 
