@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from shopbot.hook_call import PluginInstance
 from shopbot.hooks import Hooks
-from shopbot.host.blueprint import load_blueprint
+from shopbot.host.blueprint import Blueprint, load_blueprint
 from shopbot.messages.dispatch import Dispatcher
 from shopbot.messages.doubt import Doubt, DoubtPolicy
 from shopbot.messages.gate import Gate
@@ -99,6 +102,19 @@ class Desk:
         }
 
 
+@cache
+def _blueprint(messages: str) -> Blueprint:
+    """Load a configuration with these messages, once: it takes longer than all the rest of a test.
+
+    messages: the section as JSON, which can be remembered.
+    """
+    names = ("SHOPIFY_WEBHOOK_SECRET", "MESSENGER_PAGE_TOKEN", "MESSENGER_URL")
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "shopbot.yaml"
+        path.write_text(config(messages=json.loads(messages)), encoding="utf-8")
+        return load_blueprint(path, dict.fromkeys(names, "https://x") | {"SHOPIFY_WEBHOOK_SECRET": SECRET})
+
+
 @asynccontextmanager
 async def a_desk(
     tmp_path: Path, *senders: Told, messages: dict[str, Any] | None = None, knowable: bool = False
@@ -107,10 +123,7 @@ async def a_desk(
 
     knowable: whether the shop sees what shoppers do in Messenger.
     """
-    path = tmp_path / "shopbot.yaml"
-    path.write_text(config(messages=messages or message()), encoding="utf-8")
-    names = ("SHOPIFY_WEBHOOK_SECRET", "MESSENGER_PAGE_TOKEN", "MESSENGER_URL")
-    blueprint = load_blueprint(path, dict.fromkeys(names, "https://x") | {"SHOPIFY_WEBHOOK_SECRET": SECRET})
+    blueprint = _blueprint(json.dumps(messages or message()))
     hooks = Hooks([PluginInstance("senders", place, f"told{place}", sender) for place, sender in enumerate(senders)])
 
     def clock() -> datetime:
