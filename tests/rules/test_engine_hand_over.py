@@ -18,7 +18,7 @@ from shopbot.plugin import ChannelDown, InDoubt, Reason, Retry
 from shopbot.rules.backoff import Backoff
 from shopbot.rules.engine import Engine
 from shopbot.rules.redaction import Redaction
-from shopbot.rules.rule import Rule, Step
+from shopbot.rules.rule import Filters, OncePer, Rule, Step
 from shopbot.store.erased import Erased
 from shopbot.store.queue import Delivery, Disposition
 from shopbot.testing.orders import order_bytes, paid_order
@@ -31,14 +31,14 @@ STAMPING = Rule("stamping", RULE.topics, (STAMP,))
 OTHER = "webhook:other"
 
 
-def an_engine(shop: Parts, *rules: Rule) -> Engine:
+def an_engine(shop: Parts, *rules: Rule, first_seconds: float = 100.0) -> Engine:
     return Engine(
         rules=rules,
         steps=shop.steps,
         claims=shop.desk.claims,
         conversations=shop.desk.conversations,
         redaction=Redaction(Erased(shop.desk.store.client, KEYS)),
-        backoff=Backoff(attempts=3, first_seconds=100.0, factor=2.0, max_seconds=3600.0),
+        backoff=Backoff(attempts=3, first_seconds=first_seconds, factor=2.0, max_seconds=3600.0),
         clock=lambda: NOW,
         chance=random.Random(1),  # noqa: S311 - jitter, no secret
     )
@@ -78,11 +78,11 @@ async def test_what_one_rule_has_found_is_not_the_next_ones_but_the_event_is_fou
 async def test_a_retried_message_confirms_the_order_that_the_first_attempt_has_kept(
     tmp_path: Path, *, kept_before: bool
 ) -> None:
-    """And one whose rule has only done something else before confirms none."""
+    """And one whose rule has only done something else before confirms none. Its shopper is looked for again."""
     first = SAVE if kept_before else replace(STAMP, place="3:stamps0")
     rule = Rule(RULE.name, RULE.topics, (RESOLVE, first, SEND))
     async with parts(tmp_path, Finds(TRUSTED), Stamps(Outcome.done())) as shop:
-        await an_engine(shop, rule).process(a_delivery(journal=[a_line(first)]))
+        await an_engine(shop, rule).process(a_delivery(journal=[a_line(RESOLVE), a_line(first)]))
 
         assert len(shop.sender.received) == 1
         assert await confirmed(shop) is kept_before
@@ -97,6 +97,26 @@ async def test_a_rule_that_cannot_find_the_shopper_takes_none_from_a_rule_before
         (Status.SKIPPED, Reason.PSID_NOT_FOUND)
     ] * 2
     assert len(shop.sender.received) == 1
+
+
+@pytest.mark.parametrize("once_per", ["order", "event"])
+async def test_what_a_rules_filters_keep_out_is_kept_out_although_nobody_has_its_message(
+    tmp_path: Path, once_per: OncePer
+) -> None:
+    rule = replace(STAMPING, filters=Filters(financial_status=("pending",)), once_per=once_per)
+    stamps = Stamps(Outcome.done())
+    async with parts(tmp_path, stamps) as shop:
+        _, settlement = await an_engine(shop, rule).process(a_delivery())
+
+    assert (settlement.status, settlement.reason, stamps.asked) == (Status.SKIPPED, Reason.NOT_PAID, 0)
+
+
+async def test_a_retry_may_be_as_soon_as_the_settings_say(tmp_path: Path) -> None:
+    async with parts(tmp_path, Stamps(Retry("soon"))) as shop:
+        _, settlement = await an_engine(shop, STAMPING, first_seconds=0.1).process(a_delivery())
+
+    assert settlement.due_at is not None
+    assert timedelta(seconds=0.075) <= settlement.due_at - NOW <= timedelta(seconds=0.1)
 
 
 @pytest.mark.parametrize(
@@ -150,9 +170,9 @@ async def test_without_a_cart_backend_there_is_nothing_to_clear_and_that_is_done
     ],
 )
 async def test_a_message_that_another_event_has_is_left_to_it_before_any_step_runs(
-    tmp_path: Path, whose: str, once_per: str, reason: Reason | None, detail: str, *, sent: bool
+    tmp_path: Path, whose: str, once_per: OncePer, reason: Reason | None, detail: str, *, sent: bool
 ) -> None:
-    rule = Rule(RULE.name, RULE.topics, (STAMP,), once_per="order" if once_per == "order" else "event")
+    rule = Rule(RULE.name, RULE.topics, (STAMP,), once_per=once_per)
     stamps = Stamps(Outcome.done())
     async with parts(tmp_path, stamps) as shop:
         ticket = a_ticket(whose)
