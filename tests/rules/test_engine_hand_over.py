@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from shopbot.model.cart import CartResult
 from shopbot.model.event import Event, Source
 from shopbot.model.outcome import JournalEntry, Outcome, Status
 from shopbot.plugin import ChannelDown, InDoubt, Reason, Retry
@@ -138,17 +139,37 @@ async def test_what_waits_for_something_other_than_time_uses_up_no_attempt(
 
 
 async def test_a_cart_that_could_not_be_cleared_is_tried_again_after_the_message(tmp_path: Path) -> None:
-    """Of two the first says why; a step behind it that had nothing to do must not end the event."""
-    carts = Clears(Retry("one", after_seconds=900.0)), Clears(Retry("two"))
-    twice = replace(CLEAR, place="5:clear_cart")
-    rule = Rule(RULE.name, RULE.topics, (RESOLVE, CLEAR, SEND, twice, STAMP))
-    async with parts(tmp_path, Finds(TRUSTED), *carts, Stamps(Outcome.skipped(Reason.FILTERED))) as shop:
+    """Also where a step behind it had nothing to do, which by itself would end the event."""
+    rule = Rule(RULE.name, RULE.topics, (RESOLVE, CLEAR, SEND, replace(STAMP, place="4:stamps0")))
+    stamps = Stamps(Outcome.skipped(Reason.FILTERED))
+    async with parts(tmp_path, Finds(TRUSTED), Clears(Retry("it is locked")), stamps) as shop:
         attempt, settlement = await an_engine(shop, rule).process(a_delivery())
 
-    assert len(shop.sender.received) == 1
+    assert len(shop.sender.received) == stamps.asked == 1
     assert (settlement.disposition, settlement.reason) == (Disposition.RETRY, Reason.CART_CLEAR_FAILED)
-    assert (attempt.entries[-1].step, attempt.entries[-1].detail) == ("", "two")
-    assert [line.step for line in attempt.entries if line.reason is Reason.CART_CLEAR_FAILED][-1] == ""
+    assert (attempt.entries[-1].step, attempt.entries[-1].detail) == ("", "it is locked")
+
+
+async def test_of_two_cart_steps_the_first_that_failed_says_why(tmp_path: Path) -> None:
+    first, second = CLEAR, replace(CLEAR, place="5:clear_cart")
+    rule = Rule(RULE.name, RULE.topics, (RESOLVE, first, second))
+    carts = Clears(Retry("one")), Clears(Retry("two"))
+    async with parts(tmp_path, Finds(TRUSTED), *carts) as shop:
+        # The first step's second backend is done with.
+        journal = [a_line(first, "carts[1]:clears1")]
+        attempt, _ = await an_engine(shop, rule).process(a_delivery(journal=journal))
+
+    assert [entry.detail for entry in attempt.entries] == ["…1234", "one", "one", "two", "one"]
+
+
+async def test_of_two_backends_the_one_that_failed_is_asked_again(tmp_path: Path) -> None:
+    carts = Clears(CartResult.CLEARED), Clears(CartResult.CLEARED)
+    rule = Rule(RULE.name, RULE.topics, (RESOLVE, CLEAR))
+    async with parts(tmp_path, Finds(TRUSTED), *carts) as shop:
+        journal = [a_line(RESOLVE), a_line(CLEAR, "carts[0]:clears0")]
+        await an_engine(shop, rule).process(a_delivery(journal=journal))
+
+    assert [cart.asked for cart in carts] == [0, 1]
 
 
 async def test_without_a_cart_backend_there_is_nothing_to_clear_and_that_is_done(tmp_path: Path) -> None:
