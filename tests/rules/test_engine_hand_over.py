@@ -150,6 +150,16 @@ async def test_a_cart_that_could_not_be_cleared_is_tried_again_after_the_message
     assert (attempt.entries[-1].step, attempt.entries[-1].detail) == ("", "it is locked")
 
 
+async def test_a_step_that_gives_up_ends_the_rule_even_for_a_cart(tmp_path: Path) -> None:
+    rule = Rule(RULE.name, RULE.topics, (RESOLVE, STAMP, SEND))
+    stamps = Stamps(Outcome.failed(Reason.CART_CLEAR_FAILED))
+    async with parts(tmp_path, Finds(TRUSTED), stamps) as shop:
+        _, settlement = await an_engine(shop, rule).process(a_delivery())
+
+    assert (settlement.disposition, settlement.reason) == (Disposition.DEAD, Reason.CART_CLEAR_FAILED)
+    assert shop.sender.received == []
+
+
 async def test_of_two_cart_steps_the_first_that_failed_says_why(tmp_path: Path) -> None:
     first, second = CLEAR, replace(CLEAR, place="5:clear_cart")
     rule = Rule(RULE.name, RULE.topics, (RESOLVE, first, second))
