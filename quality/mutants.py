@@ -99,7 +99,7 @@ class _Place:
 
 def original(source: str, path: str) -> Mutant:
     """Give the module without a fault, for a trial that every test must survive."""
-    return Mutant("", range(1, len(source.splitlines()) + 1), "", "", compile(source, path, "exec"))
+    return Mutant("", range(1, len(source.splitlines()) + 1), "", "", compile(source, path, "exec", dont_inherit=True))
 
 
 def mutants(source: str, path: str) -> Iterator[Mutant]:
@@ -112,7 +112,7 @@ def mutants(source: str, path: str) -> Iterator[Mutant]:
             before, after = _short(node), _short(faulty)
             place.put(faulty)
             try:
-                code = compile(tree, path, "exec")
+                code = compile(tree, path, "exec", dont_inherit=True)
             except SyntaxError:  # such as a `continue` that came to stand in `finally`
                 continue
             finally:

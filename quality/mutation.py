@@ -73,27 +73,31 @@ SUITES: Final = (
     Suite(
         "engine",
         ("core/shopbot/rules/attempt.py", "core/shopbot/rules/engine.py"),
-        tuple(f"tests/rules/test_{name}.py" for name in ("attempt", "attempts", "carts", "conditions", "engine")),
+        tuple(
+            f"tests/rules/test_{name}.py"
+            for name in ("attempt", "attempts", "carts", "conditions", "engine", "engine_hand_over")
+        ),
     ),
     Suite("objection", ("core/shopbot/rules/objection.py",), ("tests/rules/test_objection.py",)),
-    Suite(
-        "steps",
-        ("core/shopbot/rules/steps.py",),
-        ("tests/rules", "tests/conversations/test_delivery_rules.py"),
-    ),
+    Suite("steps", ("core/shopbot/rules/steps.py",), ("tests/rules/test_steps.py",)),
     Suite(
         "sending",
         (
             *(f"core/shopbot/messages/{name}.py" for name in ("dispatch", "doubt", "gate")),
             "core/shopbot/rules/unsent.py",
         ),
-        (*(f"tests/messages/test_{name}.py" for name in ("dispatch", "doubt", "gate")), "tests/rules/test_unsent.py"),
+        (
+            *(f"tests/messages/test_dispatch{part}.py" for part in ("", "_doubt", "_limits", "_turns")),
+            *(f"tests/messages/test_{name}.py" for name in ("doubt", "gate")),
+            "tests/rules/test_unsent.py",
+        ),
     ),
     Suite(
         "conversations",
         ("core/shopbot/rules/talk.py", "core/shopbot/rules/track_order.py"),
-        ("tests/conversations",),
+        ("tests/rules/test_talk.py", "tests/rules/test_track_order.py"),
     ),
+    Suite("redaction", ("core/shopbot/rules/redaction.py",), ("tests/rules/test_redaction.py",)),
     Suite(
         "tokens",
         ("core/shopbot/rules/signed_tokens.py", "core/shopbot/rules/vouching.py"),
@@ -104,11 +108,7 @@ SUITES: Final = (
         ("core/shopbot/rules/note_checkout.py",),
         ("tests/checkout", "tests/rules/test_note_checkout.py"),
     ),
-    Suite(
-        "privacy",
-        ("core/shopbot/rules/compliance.py", "core/shopbot/rules/redaction.py"),
-        ("tests/privacy",),
-    ),
+    Suite("privacy", ("core/shopbot/rules/compliance.py",), ("tests/privacy",)),
 )
 
 

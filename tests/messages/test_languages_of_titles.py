@@ -39,6 +39,15 @@ def test_the_closest_language_is_chosen_and_else_the_first(customer: str | None,
     assert closest_language(["en", "de", "pt_BR"], locale_chain(customer, shop)) == chosen
 
 
+@pytest.mark.parametrize(("customer", "chosen"), [("pt-BR", "pt_BR"), ("pt_PT", "pt_PT"), ("pt", "pt_PT")])
+def test_of_two_kinds_of_a_language_the_shopper_gets_their_own(customer: str, chosen: str) -> None:
+    assert closest_language(["en", "pt_PT", "pt_BR"], locale_chain(customer, "en")) == chosen
+
+
+def test_a_kind_of_a_language_may_name_its_script_as_well() -> None:
+    assert closest_language(["en", "zh_Hant_TW"], locale_chain("zh-CN", "en")) == "zh_Hant_TW"
+
+
 def test_the_example_has_a_title_in_every_language_that_comes_with_shopbot() -> None:
     assert list(TITLES) == ["en", "de", "fr", "es", "pt_BR", "ar"]
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shopbot.messages.locales import locale_chain
-from shopbot.messages.message import About, MessageSpec, SendRequest, TemplateSpec
+from shopbot.messages.message import About, MessageSpec, QuickReplySpec, SendRequest, TemplateSpec
 from shopbot.model.event import Event, Source
 from shopbot.model.order import Order
 from shopbot.testing.orders import order_body
@@ -90,3 +90,8 @@ def test_a_request_is_about_an_event_and_its_order_and_no_answer_where_nothing_e
     assert (request.event, request.order) == (event, order)
     assert not request.lined_up
     assert not request.asked
+
+
+def test_a_title_is_found_in_the_file_under_its_language_where_it_has_one() -> None:
+    assert QuickReplySpec.place("pt_BR") == ("title", "pt_BR")
+    assert QuickReplySpec.place("") == ("title",)

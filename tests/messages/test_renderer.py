@@ -119,7 +119,9 @@ def test_a_shopper_reads_the_file_of_their_language(
 
 
 def test_the_languages_of_a_message_are_those_that_it_has_files_for(directory: Path) -> None:
-    assert set(renderer(directory=directory).languages(replace(PLAIN, text="thanks.txt.j2"))) == {"de", "pt-BR"}
+    (directory / "thanks.es-MX.txt.j2").write_text("Gracias", encoding="utf-8")
+    found = renderer(directory=directory).languages(replace(PLAIN, text="thanks.txt.j2"))
+    assert set(found) == {"de", "pt-BR", "es-MX"}
     assert renderer(directory=directory).languages(PLAIN) == []
 
 

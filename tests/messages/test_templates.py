@@ -109,6 +109,12 @@ def test_the_closest_language_with_a_file_wins(tmp_path: Path) -> None:
     assert found() == ("hi.j2", None)
 
 
+def test_a_folder_with_a_point_in_its_name_has_translations_too(tmp_path: Path) -> None:
+    write(tmp_path / "v1.2", hi="default", hi__de="de")
+
+    assert TemplateSandbox([tmp_path]).find_localised("v1.2/hi.j2", ["de"]).name == "v1.2/hi.de.j2"
+
+
 def test_one_text_of_the_merchants_own_replaces_all_bundled_translations(tmp_path: Path) -> None:
     own = write(tmp_path / "own", hi="mine")
     bundled = write(tmp_path / "bundled", hi="bundled", hi__de="bundled de", bye="bundled bye")

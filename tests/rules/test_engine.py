@@ -213,6 +213,10 @@ async def test_waiting_leaves_only_what_is_new_in_the_journal(tmp_path: Path) ->
         _, third = await engine.process(other)
         assert len(third.journal) == 2
 
+        waits = a_delivery({"one": "free"}, only_rule="first", journal=tuple(third.journal))
+        _, fourth = await engine.process(waits)
+        assert [entry.reason for entry in fourth.journal] == [Reason.LIMIT_REACHED] * 2
+
 
 async def test_a_body_that_cannot_be_read_fails_where_a_rule_would_have_read_it(tmp_path: Path) -> None:
     async with an_engine(tmp_path) as engine:

@@ -1,0 +1,250 @@
+"""What the steps and rules of one event hand on to each other, and what they keep to themselves."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from shopbot.model.cart import CartResult
+from shopbot.model.event import Event, Source
+from shopbot.model.outcome import JournalEntry, Outcome, Status
+from shopbot.plugin import ChannelDown, InDoubt, Reason, Retry
+from shopbot.rules.backoff import Backoff
+from shopbot.rules.engine import Engine
+from shopbot.rules.redaction import Redaction
+from shopbot.rules.rule import Filters, OncePer, Rule, Step
+from shopbot.store.erased import Erased
+from shopbot.store.queue import Delivery, Disposition
+from shopbot.testing.orders import order_bytes, paid_order
+from support.dispatch_desk import DEADLINE, ORDER_ID, PSID, Told, a_ticket, take
+from support.store_parts import KEYS, NOW
+from support.told_steps import CLEAR, RESOLVE, RULE, SAVE, SEND, TRUSTED, Clears, Finds, Parts, Stamps, a_line, parts
+
+STAMP = Step("1:stamps0", "stamps0")
+STAMPING = Rule("stamping", RULE.topics, (STAMP,))
+OTHER = "webhook:other"
+
+
+def an_engine(shop: Parts, *rules: Rule, first_seconds: float = 100.0) -> Engine:
+    return Engine(
+        rules=rules,
+        steps=shop.steps,
+        claims=shop.desk.claims,
+        conversations=shop.desk.conversations,
+        redaction=Redaction(Erased(shop.desk.store.client, KEYS)),
+        backoff=Backoff(attempts=3, first_seconds=first_seconds, factor=2.0, max_seconds=3600.0),
+        clock=lambda: NOW,
+        chance=random.Random(1),  # noqa: S311 - jitter, no secret
+    )
+
+
+def a_delivery(
+    topic: str = "orders/paid", body: Mapping[str, object] | None = None, *, journal: Sequence[JournalEntry] = ()
+) -> Delivery:
+    raw = order_bytes(paid_order(order_id=ORDER_ID) if body is None else dict(body))
+    event = Event(id="webhook:1", topic=topic, source=Source.WEBHOOK, received_at=NOW, body=raw)
+    return Delivery("1-0", event, len(journal), tuple(journal), "")
+
+
+async def confirmed(shop: Parts) -> bool:
+    reference = await shop.desk.references.find(PSID, ORDER_ID)
+    return reference is not None and reference.confirmed_at is not None
+
+
+@pytest.mark.parametrize("finder_first", [True, False])
+async def test_what_one_rule_has_found_is_not_the_next_ones_but_the_event_is_found_by_its_shopper(
+    tmp_path: Path, *, finder_first: bool
+) -> None:
+    """Else the second rule would send to whom the first one's filters let through, and confirm what it never kept."""
+    stamps = Stamps(Outcome.done())
+    async with parts(tmp_path, Finds(TRUSTED), stamps) as shop:
+        rules = (RULE, STAMPING) if finder_first else (STAMPING, RULE)
+        attempt, settlement = await an_engine(shop, *rules).process(a_delivery())
+
+        assert [run.psid for run in stamps.seen] == [None]
+        assert (settlement.status, settlement.psid, settlement.order_id) == (Status.DONE, PSID, ORDER_ID)
+        assert await confirmed(shop)
+    if finder_first:
+        assert (attempt.psid, attempt.lined_up, attempt.reference_saved, attempt.orders) == (None, False, False, ())
+
+
+@pytest.mark.parametrize("kept_before", [True, False])
+async def test_a_retried_message_confirms_the_order_that_the_first_attempt_has_kept(
+    tmp_path: Path, *, kept_before: bool
+) -> None:
+    """And one whose rule has only done something else before confirms none. Its shopper is looked for again."""
+    first = SAVE if kept_before else replace(STAMP, place="3:stamps0")
+    rule = Rule(RULE.name, RULE.topics, (RESOLVE, first, SEND))
+    async with parts(tmp_path, Finds(TRUSTED), Stamps(Outcome.done())) as shop:
+        await an_engine(shop, rule).process(a_delivery(journal=[a_line(RESOLVE), a_line(first)]))
+
+        assert len(shop.sender.received) == 1
+        assert await confirmed(shop) is kept_before
+
+
+async def test_a_rule_that_cannot_find_the_shopper_takes_none_from_a_rule_before_it(tmp_path: Path) -> None:
+    again = Rule("again", RULE.topics, (SEND,))
+    async with parts(tmp_path, Finds(TRUSTED)) as shop:
+        attempt, _ = await an_engine(shop, RULE, again).process(a_delivery())
+
+    assert [(line.status, line.reason) for line in attempt.entries if line.rule == "again"] == [
+        (Status.SKIPPED, Reason.PSID_NOT_FOUND)
+    ] * 2
+    assert len(shop.sender.received) == 1
+
+
+@pytest.mark.parametrize("once_per", ["order", "event"])
+async def test_what_a_rules_filters_keep_out_is_kept_out_although_nobody_has_its_message(
+    tmp_path: Path, once_per: OncePer
+) -> None:
+    rule = replace(STAMPING, filters=Filters(financial_status=("pending",)), once_per=once_per)
+    stamps = Stamps(Outcome.done())
+    async with parts(tmp_path, stamps) as shop:
+        _, settlement = await an_engine(shop, rule).process(a_delivery())
+
+    assert (settlement.status, settlement.reason, stamps.asked) == (Status.SKIPPED, Reason.NOT_PAID, 0)
+
+
+async def test_a_retry_may_be_as_soon_as_the_settings_say(tmp_path: Path) -> None:
+    async with parts(tmp_path, Stamps(Retry("soon"))) as shop:
+        _, settlement = await an_engine(shop, STAMPING, first_seconds=0.1).process(a_delivery())
+
+    assert settlement.due_at is not None
+    assert timedelta(seconds=0.075) <= settlement.due_at - NOW <= timedelta(seconds=0.1)
+
+
+@pytest.mark.parametrize(
+    ("failure", "disposition", "reason", "wait"),
+    [
+        (ChannelDown("the token is revoked"), Disposition.PARKED, Reason.CHANNEL_DOWN, timedelta()),
+        (Retry("slow down", pauses_channel=True), Disposition.PARKED, Reason.CHANNEL_PAUSED, timedelta()),
+        (InDoubt("no answer"), Disposition.HELD, Reason.IN_DOUBT, DEADLINE),
+    ],
+)
+async def test_what_waits_for_something_other_than_time_uses_up_no_attempt(
+    tmp_path: Path, failure: Exception, disposition: Disposition, reason: Reason, wait: timedelta
+) -> None:
+    async with parts(tmp_path, Finds(TRUSTED), sender=Told(failure)) as shop:
+        _, settlement = await an_engine(shop, RULE).process(a_delivery())
+
+    assert (settlement.disposition, settlement.status, settlement.reason) == (disposition, Status.HELD, reason)
+    assert (settlement.attempts, settlement.due_at) == (0, NOW + wait)
+
+
+async def test_a_cart_that_could_not_be_cleared_is_tried_again_after_the_message(tmp_path: Path) -> None:
+    """Also where a step behind it had nothing to do, which by itself would end the event."""
+    rule = Rule(RULE.name, RULE.topics, (RESOLVE, CLEAR, SEND, replace(STAMP, place="4:stamps0")))
+    stamps = Stamps(Outcome.skipped(Reason.FILTERED))
+    async with parts(tmp_path, Finds(TRUSTED), Clears(Retry("it is locked")), stamps) as shop:
+        attempt, settlement = await an_engine(shop, rule).process(a_delivery())
+
+    assert len(shop.sender.received) == stamps.asked == 1
+    assert (settlement.disposition, settlement.reason) == (Disposition.RETRY, Reason.CART_CLEAR_FAILED)
+    assert (attempt.entries[-1].step, attempt.entries[-1].detail) == ("", "it is locked")
+
+
+async def test_a_step_that_gives_up_ends_the_rule_even_for_a_cart(tmp_path: Path) -> None:
+    rule = Rule(RULE.name, RULE.topics, (RESOLVE, STAMP, SEND))
+    stamps = Stamps(Outcome.failed(Reason.CART_CLEAR_FAILED))
+    async with parts(tmp_path, Finds(TRUSTED), stamps) as shop:
+        _, settlement = await an_engine(shop, rule).process(a_delivery())
+
+    assert (settlement.disposition, settlement.reason) == (Disposition.DEAD, Reason.CART_CLEAR_FAILED)
+    assert shop.sender.received == []
+
+
+async def test_of_two_cart_steps_the_first_that_failed_says_why(tmp_path: Path) -> None:
+    first, second = CLEAR, replace(CLEAR, place="5:clear_cart")
+    rule = Rule(RULE.name, RULE.topics, (RESOLVE, first, second))
+    carts = Clears(Retry("one")), Clears(Retry("two"))
+    async with parts(tmp_path, Finds(TRUSTED), *carts) as shop:
+        # The first step's second backend is done with.
+        journal = [a_line(first, "carts[1]:clears1")]
+        attempt, _ = await an_engine(shop, rule).process(a_delivery(journal=journal))
+
+    assert [entry.detail for entry in attempt.entries] == ["…1234", "one", "one", "two", "one"]
+
+
+async def test_of_two_backends_the_one_that_failed_is_asked_again(tmp_path: Path) -> None:
+    carts = Clears(CartResult.CLEARED), Clears(CartResult.CLEARED)
+    rule = Rule(RULE.name, RULE.topics, (RESOLVE, CLEAR))
+    async with parts(tmp_path, Finds(TRUSTED), *carts) as shop:
+        journal = [a_line(RESOLVE), a_line(CLEAR, "carts[0]:clears0")]
+        await an_engine(shop, rule).process(a_delivery(journal=journal))
+
+    assert [cart.asked for cart in carts] == [0, 1]
+
+
+async def test_without_a_cart_backend_there_is_nothing_to_clear_and_that_is_done(tmp_path: Path) -> None:
+    rule = Rule(RULE.name, RULE.topics, (RESOLVE, CLEAR))
+    async with parts(tmp_path, Finds(TRUSTED)) as shop:
+        attempt, settlement = await an_engine(shop, rule).process(a_delivery())
+
+    assert (settlement.disposition, settlement.status) == (Disposition.FINISHED, Status.DONE)
+    assert [line.step for line in attempt.entries] == ["1:resolve_psid", ""]
+
+
+@pytest.mark.parametrize(
+    ("whose", "sent", "once_per", "reason", "detail"),
+    [
+        (OTHER, True, "order", Reason.ALREADY_CONFIRMED, f"by {OTHER}"),
+        (OTHER, False, "order", Reason.IN_PROGRESS, f"carried by {OTHER}"),
+        ("webhook:1", True, "order", None, ""),
+        (OTHER, True, "event", None, ""),
+    ],
+)
+async def test_a_message_that_another_event_has_is_left_to_it_before_any_step_runs(
+    tmp_path: Path, whose: str, once_per: OncePer, reason: Reason | None, detail: str, *, sent: bool
+) -> None:
+    rule = Rule(RULE.name, RULE.topics, (STAMP,), once_per=once_per)
+    stamps = Stamps(Outcome.done())
+    async with parts(tmp_path, stamps) as shop:
+        ticket = a_ticket(whose)
+        await take(shop.desk, ticket)
+        if sent:
+            await shop.desk.claims.sent(ticket, "m_1", NOW)
+        attempt, settlement = await an_engine(shop, rule).process(a_delivery())
+
+    assert (settlement.reason, attempt.entries[-1].detail) == (reason, detail)
+    assert stamps.asked == (reason is None)
+
+
+async def test_the_journal_says_how_long_each_step_and_the_whole_rule_took(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = itertools.accumulate((1.0, 2.0, 4.0, 8.0), initial=100.0)
+    async with parts(tmp_path, Stamps(Outcome.done())) as shop:
+        monkeypatch.setattr("shopbot.rules.engine.time", SimpleNamespace(monotonic=lambda: next(seconds)))
+        attempt, _ = await an_engine(shop, STAMPING).process(a_delivery())
+
+    assert [(line.step, line.milliseconds) for line in attempt.entries] == [("1:stamps0", 2000.0), ("", 7000.0)]
+
+
+async def test_an_act_of_nobody_opens_no_window(tmp_path: Path) -> None:
+    async with parts(tmp_path) as shop:
+        body = {"sender": {"id": "nobody"}, "message": {"text": "Hi"}}
+        _, settlement = await an_engine(shop).process(a_delivery("messenger/message", body))
+
+        assert (settlement.reason, settlement.psid) == (Reason.NO_RULE, None)
+        assert await shop.desk.store.client.keys(KEYS.conversation("*")) == []
+
+
+@pytest.mark.parametrize("ruled", [True, False])
+async def test_a_body_that_breaks_its_topics_promise_fails_only_where_a_rule_would_read_it(
+    tmp_path: Path, *, ruled: bool
+) -> None:
+    stamps = Stamps(Outcome.done())
+    async with parts(tmp_path, stamps) as shop:
+        rules = (STAMPING,) if ruled else ()
+        attempt, settlement = await an_engine(shop, *rules).process(a_delivery(body={"name": "no id"}))
+
+    wanted = Reason.WEBHOOK_PROCESSING_ERROR if ruled else Reason.NO_RULE
+    assert (settlement.reason, [line.reason for line in attempt.entries]) == (wanted, [wanted])
+    assert stamps.asked == 0
