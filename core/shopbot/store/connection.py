@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from importlib import resources
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
@@ -27,12 +27,14 @@ class Script(Protocol):
         """
 
 
-def connect(url: str, *, max_connections: int = 32) -> Redis:
+def connect(url: str, *, max_connections: int = 32, patient: bool = True) -> Redis:
     """Make a client; it connects at its first command. What is asked for at the same moment shares round trips.
 
     A command whose answer was lost is sent again: every script here may be repeated.
 
     url: `redis://`, `rediss://` or `unix://`, with password and database as redis-py reads them.
+    patient: a command waits some seconds for a store that is away, as while it is started anew: what has a claim in its
+        hands must not lose its answer. False says so within a second, to those who have somebody waiting.
     """
     pool = BlockingConnectionPool.from_url(
         url,
@@ -46,7 +48,9 @@ def connect(url: str, *, max_connections: int = 32) -> Redis:
         retry_on_error=[StoreConnectionError, StoreTimeoutError],
     )
     _make_errors_plain(pool)
-    return TurnClient.from_pool(pool)
+    client = cast("TurnClient", TurnClient.from_pool(pool))  # which redis-py types as its own class
+    client.connects_once = not patient
+    return client
 
 
 def script_source(name: str) -> str:
