@@ -95,7 +95,7 @@ class ShopHost:
         self._role = role
         self._client: Redis = connect(store_url)
         # A webhook's answer must not wait behind the workers' commands, nor they behind the bodies of a flood.
-        self._arrivals: Redis = connect(store_url, max_connections=2, patient=False)
+        self._arrivals: Redis = connect(store_url, max_connections=2)
         self._blocking: Redis = connect_blocking(store_url)
         keys, shared = Keys(self.domain), SharedKeys(settings.shop.key_prefix)
         ttl = settings.ttl

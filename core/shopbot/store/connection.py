@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from importlib import resources
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection
@@ -27,14 +27,12 @@ class Script(Protocol):
         """
 
 
-def connect(url: str, *, max_connections: int = 32, patient: bool = True) -> Redis:
+def connect(url: str, *, max_connections: int = 32) -> Redis:
     """Make a client; it connects at its first command. What is asked for at the same moment shares round trips.
 
     A command whose answer was lost is sent again: every script here may be repeated.
 
     url: `redis://`, `rediss://` or `unix://`, with password and database as redis-py reads them.
-    patient: a command waits some seconds for a store that is away, as while it is started anew: what has a claim in its
-        hands must not lose its answer. False says so within a second, to those who have somebody waiting.
     """
     pool = BlockingConnectionPool.from_url(
         url,
@@ -48,9 +46,7 @@ def connect(url: str, *, max_connections: int = 32, patient: bool = True) -> Red
         retry_on_error=[StoreConnectionError, StoreTimeoutError],
     )
     _make_errors_plain(pool)
-    client = cast("TurnClient", TurnClient.from_pool(pool))  # which redis-py types as its own class
-    client.connects_once = not patient
-    return client
+    return TurnClient.from_pool(pool)
 
 
 def script_source(name: str) -> str:

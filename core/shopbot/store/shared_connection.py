@@ -30,12 +30,10 @@ class SharedConnection:
     def __init__(self, pool: ConnectionPool, *, time_limit_seconds: float = ANSWER_TIME_LIMIT_SECONDS) -> None:
         """Prepare; the first command connects.
 
-        pool: says how to connect, and how often that is tried.
+        pool: says how to connect.
         time_limit_seconds: with an answer that takes longer the connection counts as lost.
         """
         self._pool = pool
-        self.connects_once = False
-        """Whether a failure to connect is said at once, however often the pool would try."""
         self._time_limit_seconds = time_limit_seconds
         self._encode: Callable[[Any], bytes] = pool.get_encoder().encode  # type: ignore[no-untyped-call] # redis-py's
         self._unsent: list[_Unsent] = []
@@ -85,8 +83,8 @@ class SharedConnection:
         try:
             await self._disconnect()
             connection = self._connection = self._pool.make_connection()  # type: ignore[no-untyped-call] # likewise
-            if self.connects_once:
-                connection.retry = Retry(NoBackoff(), retries=0)
+            # Whoever asked tries again, with pauses between; connecting must not have its own inside them.
+            connection.retry = Retry(NoBackoff(), retries=0)
             await connection.connect()
             self._answers = _Answers.take_over(connection, self._time_limit_seconds)
         except BaseException as error:

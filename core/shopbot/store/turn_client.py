@@ -43,15 +43,6 @@ class TurnClient(Redis):
         self._shared = SharedConnection(self.connection_pool)
         self._retry = retries()
 
-    @property
-    def connects_once(self) -> bool:
-        """Whether a command for which no connection can be made fails without trying to connect again in between."""
-        return self._shared.connects_once
-
-    @connects_once.setter
-    def connects_once(self, once: bool) -> None:
-        self._shared.connects_once = once
-
     async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's own
         """Send a command with the others of this turn, and give its answer."""
         if args[0] in _ALONE:
