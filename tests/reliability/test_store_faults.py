@@ -75,7 +75,6 @@ async def test_a_store_that_is_killed_again_and_again_loses_and_doubles_nothing(
 
         assert len(acknowledged) == 100
         await eventually(lambda: answers(shop), "the store is up")
-        # An event whose attempts met several deaths waits as `retry:` says, longer each time.
         await eventually(lambda: all_confirmed(shop, 100), "all are confirmed", limit_seconds=100.0)
         await eventually(lambda: nothing_waits(shop), "nothing waits")
 
