@@ -26,7 +26,7 @@ _Command = tuple[tuple[Any, ...], dict[str, Any]]
 
 def retries() -> Retry:
     """Say how often and after which pauses a command is sent again whose answer was lost."""
-    return Retry(ExponentialWithJitterBackoff(base=0.1, cap=0.5), retries=7)
+    return Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=4)
 
 
 class TurnClient(Redis):
