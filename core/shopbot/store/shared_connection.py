@@ -20,6 +20,10 @@ ANSWER_TIME_LIMIT_SECONDS = 10.0
 _Unsent = tuple[Sequence[bytes], asyncio.Future[Any]]
 
 
+class AnswerLostError(StoreConnectionError):
+    """A command was sent, and its answer never came: it may have run."""
+
+
 class SharedConnection:
     """A connection of a pool's kind, outside of the pool; connected when something is asked, and again after a loss.
 
@@ -50,7 +54,9 @@ class SharedConnection:
             DataError: an argument is neither text, bytes nor a number.
         Raises (from the future):
             ResponseError: the server's answer is an error.
-            ConnectionError, TimeoutError (redis-py's): there is no answer; whether the command ran is not known.
+            AnswerLostError: there is no answer; whether the command ran is not known.
+            TimeoutError (redis-py's): likewise, after the time limit.
+            ConnectionError (redis-py's): the store could not be reached; the command did not run.
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
@@ -161,11 +167,11 @@ class _Answers(asyncio.Protocol):
                     self._hand_out(answer)
         except (hiredis.ProtocolError, IndexError):
             # Nobody can tell any more which answer belongs to whom.
-            self._give_up(StoreConnectionError("the store answers what was not asked"))
+            self._give_up(AnswerLostError("the store answers what was not asked"))
 
     def connection_lost(self, error: Exception | None) -> None:
         """Tell all who wait."""
-        self._give_up(StoreConnectionError(f"the connection was lost: {error or 'closed by the store'}"))
+        self._give_up(AnswerLostError(f"the connection was lost: {error or 'closed by the store'}"))
 
     def _hand_out(self, answer: Any) -> None:  # noqa: ANN401 - any answer of the server
         asked, _ = self._waiting.popleft()

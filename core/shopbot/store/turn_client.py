@@ -2,8 +2,8 @@
 
 import asyncio
 import inspect
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
@@ -14,19 +14,30 @@ from redis.exceptions import ConnectionError as StoreConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as StoreTimeoutError
 
-from shopbot.store.shared_connection import SharedConnection
+from shopbot.store.shared_connection import AnswerLostError, SharedConnection
 
 _ALONE = frozenset({"XREADGROUP", "XREAD", "WAIT", "WAITAOF", "BLPOP", "BLMOVE"})
 """Commands that wait on the server would keep all others waiting, too."""
 
 _LOST = (StoreConnectionError, StoreTimeoutError)
 
+Answer = TypeVar("Answer")
+
 _Command = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def retries() -> Retry:
-    """Say how often and after which pauses a command is sent again whose answer was lost."""
+    """Say how often and after which pauses a command is sent again that did not reach the store."""
     return Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=4)
+
+
+def _patient_retries() -> Retry:
+    """Say the same of a command whose answer was lost.
+
+    Long enough for a store that is started anew: it may have run, and a claim of which nobody knows leaves its message
+    in doubt.
+    """
+    return Retry(ExponentialWithJitterBackoff(base=0.1, cap=1.0), retries=7)
 
 
 class TurnClient(Redis):
@@ -42,16 +53,14 @@ class TurnClient(Redis):
         super().__init__(*args, **kwargs)
         self._shared = SharedConnection(self.connection_pool)
         self._retry = retries()
+        self._patient_retry = _patient_retries()
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - redis-py's own
         """Send a command with the others of this turn, and give its answer."""
         if args[0] in _ALONE:
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call] # redis-py's
         try:
-            try:
-                answer = await self._shared.ask(*args)
-            except _LOST:
-                answer = await self._retry.call_with_retry(lambda: self._shared.ask(*args), _try_again)
+            answer = await self._answered(lambda: self._shared.ask(*args))
         except ResponseError:
             if EMPTY_RESPONSE in options:
                 return options[EMPTY_RESPONSE]
@@ -71,11 +80,22 @@ class TurnClient(Redis):
 
     async def ask_all(self, commands: Sequence[_Command]) -> Sequence[Any]:
         """Send commands in their order, again together where an answer was lost; gives answers, errors among them."""
-        found: Sequence[Any] = await self._retry.call_with_retry(lambda: self._ask_all(commands), _try_again)
+        found = await self._answered(lambda: self._ask_all(commands))
         return [
             answer if isinstance(answer, ResponseError) else await self._read(command, answer)
             for command, answer in zip(commands, found, strict=True)
         ]
+
+    async def _answered(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Ask, and again where there is no answer."""
+        try:
+            return await ask()
+        except AnswerLostError:
+            retry = self._patient_retry
+        except _LOST:
+            retry = self._retry
+        answer: Answer = await retry.call_with_retry(ask, _try_again)
+        return answer
 
     async def _ask_all(self, commands: Sequence[_Command]) -> Sequence[Any]:
         asked = [self._shared.ask(*args) for args, _ in commands]
