@@ -24,8 +24,8 @@ from shopbot.store.erased import Erased
 from shopbot.store.queue import Delivery, Disposition
 from shopbot.testing.orders import order_bytes, paid_order
 from support.dispatch_desk import DEADLINE, ORDER_ID, PSID, Told, a_ticket, take
-from support.store_parts import KEYS, NOW
-from support.told_steps import CLEAR, RESOLVE, RULE, SAVE, SEND, TRUSTED, Clears, Finds, Parts, Stamps, a_line, parts
+from support.store_parts import KEYS, NOW, a_line
+from support.told_steps import CLEAR, RESOLVE, RULE, SAVE, SEND, TRUSTED, Clears, Finds, Parts, Stamps, parts
 
 STAMP = Step("1:stamps0", "stamps0")
 STAMPING = Rule("stamping", RULE.topics, (STAMP,))
@@ -83,7 +83,7 @@ async def test_a_retried_message_confirms_the_order_that_the_first_attempt_has_k
     first = SAVE if kept_before else replace(STAMP, place="3:stamps0")
     rule = Rule(RULE.name, RULE.topics, (RESOLVE, first, SEND))
     async with parts(tmp_path, Finds(TRUSTED), Stamps(Outcome.done())) as shop:
-        await an_engine(shop, rule).process(a_delivery(journal=[a_line(RESOLVE), a_line(first)]))
+        await an_engine(shop, rule).process(a_delivery(journal=[a_line(RESOLVE.place), a_line(first.place)]))
 
         assert len(shop.sender.received) == 1
         assert await confirmed(shop) is kept_before
@@ -166,7 +166,7 @@ async def test_of_two_cart_steps_the_first_that_failed_says_why(tmp_path: Path) 
     carts = Clears(Retry("one")), Clears(Retry("two"))
     async with parts(tmp_path, Finds(TRUSTED), *carts) as shop:
         # The first step's second backend is done with.
-        journal = [a_line(first, "carts[1]:clears1")]
+        journal = [a_line(first.place, plugin="carts[1]:clears1")]
         attempt, _ = await an_engine(shop, rule).process(a_delivery(journal=journal))
 
     assert [entry.detail for entry in attempt.entries] == ["…1234", "one", "one", "two", "one"]
@@ -176,7 +176,7 @@ async def test_of_two_backends_the_one_that_failed_is_asked_again(tmp_path: Path
     carts = Clears(CartResult.CLEARED), Clears(CartResult.CLEARED)
     rule = Rule(RULE.name, RULE.topics, (RESOLVE, CLEAR))
     async with parts(tmp_path, Finds(TRUSTED), *carts) as shop:
-        journal = [a_line(RESOLVE), a_line(CLEAR, "carts[0]:clears0")]
+        journal = [a_line(RESOLVE.place), a_line(CLEAR.place, plugin="carts[0]:clears0")]
         await an_engine(shop, rule).process(a_delivery(journal=journal))
 
     assert [cart.asked for cart in carts] == [0, 1]

@@ -20,7 +20,7 @@ from shopbot.testing.orders import paid_order
 from support.attacked_shop import message
 from support.conversation import fulfillment, refund
 from support.dispatch_desk import ORDER_ID, PSID
-from support.store_parts import KEYS, NOW
+from support.store_parts import KEYS, NOW, a_line
 from support.told_steps import (
     CLEAR,
     RESOLVE,
@@ -32,7 +32,6 @@ from support.told_steps import (
     Clears,
     Finds,
     Stamps,
-    a_line,
     an_attempt,
     parts,
     said,
@@ -128,9 +127,9 @@ class TestThePlaceInTheLine:
         ("earlier", "steps", "lined_up"),
         [
             ((), RULE.steps, True),
-            ((a_line(CLEAR),), RULE.steps, True),
-            ((a_line(SEND),), RULE.steps, False),
-            ((a_line(SEND),), (*RULE.steps, Step("5:send_message", "send_message", "thanks", ordinal=2)), True),
+            ((a_line(CLEAR.place),), RULE.steps, True),
+            ((a_line(SEND.place),), RULE.steps, False),
+            ((a_line(SEND.place),), (*RULE.steps, Step("5:send_message", "send_message", "thanks", ordinal=2)), True),
             ((), (RESOLVE, CLEAR, SAVE), False),
         ],
     )
@@ -177,7 +176,7 @@ class TestClearCart:
     async def test_a_backend_that_has_done_its_part_is_not_asked_again(self, tmp_path: Path) -> None:
         carts = (Clears(CartResult.CLEARED), Clears(CartResult.CLEARED))
         async with parts(tmp_path, *carts) as shop:
-            attempt = an_attempt(psid=PSID, earlier=(a_line(CLEAR, "carts[0]:clears0"),))
+            attempt = an_attempt(psid=PSID, earlier=(a_line(CLEAR.place, plugin="carts[0]:clears0"),))
             outcomes = await shop.run(attempt, CLEAR)
 
         assert [outcome.plugin for outcome in outcomes] == ["carts[1]:clears1"]

@@ -60,9 +60,12 @@ def arrival_of(event: Event) -> Arrival:
     )
 
 
-def a_line(step: str = "1:resolve_psid", status: Status = Status.DONE, reason: Reason | None = None) -> JournalEntry:
+def a_line(
+    step: str = "1:resolve_psid", status: Status = Status.DONE, reason: Reason | None = None, *, plugin: str = ""
+) -> JournalEntry:
     """Make a line of a journal."""
-    return JournalEntry(at=NOW, attempt=1, rule="order_confirmation", step=step, status=status, reason=reason)
+    rule = "order_confirmation"
+    return JournalEntry(at=NOW, attempt=1, rule=rule, step=step, status=status, reason=reason, plugin=plugin)
 
 
 def a_settlement(

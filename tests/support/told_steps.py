@@ -166,9 +166,5 @@ def an_attempt(
     return Attempt(event=event, number=1, earlier=earlier, clock=lambda: NOW, news=news, psid=psid)
 
 
-def a_line(step: Step, plugin: str = "") -> JournalEntry:
-    return JournalEntry(at=NOW, attempt=1, rule=RULE.name, step=step.place, status=Status.DONE, plugin=plugin)
-
-
 def said(outcomes: Sequence[Outcome]) -> list[tuple[Status, Reason | None, str, str]]:
     return [(outcome.status, outcome.reason, outcome.detail, outcome.plugin) for outcome in outcomes]
