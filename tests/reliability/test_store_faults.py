@@ -6,13 +6,11 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
-import pytest
 from redis.exceptions import RedisError
 
 from shopbot.store.embedded import EmbeddedServer, url_for
@@ -23,8 +21,7 @@ from shopbot.testing.webhooks import shopify_headers
 from support.attacked_shop import MovedClock, an_order, names, post_orders, waiting
 from support.eventually import eventually
 from support.host_process import host_running, needs_proc, simulator
-
-MEBIBYTE = 1024 * 1024
+from support.small_disk import MEBIBYTE, fill, small_disk
 
 
 @asynccontextmanager
@@ -122,33 +119,10 @@ async def three_parked(shop: ShopUnderTest) -> bool:
     return await waiting(shop, "parked") == 3
 
 
-@contextmanager
-def small_disk(directory: Path, mebibytes: int) -> Iterator[Path]:
-    """Mount a file system of that size; skips the test where this user may not."""
-    directory.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(directory)]
-    try:
-        mounted = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)  # noqa: S603
-    except OSError as error:
-        pytest.skip(f"no small disk can be made: {error}")
-    if mounted.returncode != 0:
-        pytest.skip(f"no small disk can be made: {mounted.stderr.strip()}")
-    try:
-        yield directory
-    finally:
-        subprocess.run(["umount", "-l", str(directory)], check=True, timeout=10)  # noqa: S603, S607 - what we mounted
-
-
 @needs_proc
 async def test_a_full_disk_loses_nothing_that_was_acknowledged_and_the_host_goes_on_with_room(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 24) as disk:
         async with simulator() as (messenger, url), host_running(disk, url) as host:
-            ballast = disk / "ballast"
-
-            def fill() -> None:
-                """Take all but a little."""
-                free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_bsize
-                ballast.write_bytes(b"\0" * max(0, free - MEBIBYTE))
 
             async def answer(number: int) -> int | None:
                 raw = order_bytes(an_order(number, f"{7_000_000_000_000_000 + number}") | {"note": "x" * 200_000})
@@ -159,7 +133,7 @@ async def test_a_full_disk_loses_nothing_that_was_acknowledged_and_the_host_goes
                     return None
 
             assert await answer(1000) == httpx.codes.OK
-            await asyncio.to_thread(fill)
+            ballast = fill(disk, left_bytes=MEBIBYTE)
             answers = {number: await answer(number) for number in range(1001, 1016)}
             assert {httpx.codes.OK} < set(answers.values())
             ballast.unlink()

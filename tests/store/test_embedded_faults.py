@@ -9,9 +9,11 @@ import shlex
 import signal
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
+import redis
 from structlog.testing import capture_logs
 
 from shopbot.store.data_dir_lock import lock_data_dir
@@ -19,7 +21,9 @@ from shopbot.store.embedded import EmbeddedServer, is_running, socket_path, url_
 from shopbot.store.errors import StoreError
 from shopbot.store.server_binary import find_server_binary
 from shopbot.store.server_process import ServerProcess
+from shopbot.store.server_supervisor import ROOM_BYTES
 from support.embedded_store import client_of, nothing_holds, python, until
+from support.small_disk import MEBIBYTE, fill, small_disk
 
 WITHOUT_RIGHTS = """
 import os, sys
@@ -224,6 +228,42 @@ def test_a_server_that_keeps_failing_is_given_up_with_the_reason(tmp_path: Path)
     names = [event["event"] for event in events]
     assert names == ["store_died", "store_restart_failed", "store_restart_failed", "store_given_up"]
     assert nothing_holds(tmp_path / "data")
+
+
+def test_a_full_disk_is_waited_for_however_long_it_takes(tmp_path: Path) -> None:
+    with (
+        small_disk(tmp_path / "disk", 24) as disk,
+        capture_logs() as events,
+        EmbeddedServer(disk / "data", restart_pauses_seconds=[0.01, 0.01]) as server,
+    ):
+        with client_of(server.url) as client:
+            client.set("acknowledged", "x")
+            ballast = fill(disk, left_bytes=MEBIBYTE)
+            with pytest.raises(redis.ConnectionError):
+                client.set("too much", "x" * 2 * MEBIBYTE)
+        until(lambda: "store_waits_for_room" in [event["event"] for event in events], "the wait")
+        time.sleep(2.5)  # longer than two looks at the disk
+        assert server.failure is None
+        assert not is_running(disk / "data")
+        ballast.unlink()
+        until(lambda: is_running(disk / "data"), "the restart")
+        with client_of(server.url) as client:
+            assert client.get("acknowledged") == "x"
+            assert client.set("too much", "x" * 2 * MEBIBYTE)
+    names = [event["event"] for event in events]
+    assert names == ["store_died", "store_waits_for_room", "store_restarted"]
+    assert events[1]["free_bytes"] < events[1]["needed_bytes"] == ROOM_BYTES
+
+
+def test_a_store_that_waits_for_room_can_be_stopped(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 24) as disk, capture_logs() as events:
+        with EmbeddedServer(disk / "data") as server:
+            fill(disk, left_bytes=0)
+            assert server.pid is not None
+            os.kill(server.pid, signal.SIGKILL)
+            until(lambda: "store_waits_for_room" in [event["event"] for event in events], "the wait")
+        assert nothing_holds(disk / "data")
+    assert [event["event"] for event in events] == ["store_died", "store_waits_for_room"]
 
 
 def test_a_fault_of_who_is_told_about_restarts_does_not_end_the_watch(tmp_path: Path) -> None:

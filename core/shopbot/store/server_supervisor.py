@@ -19,6 +19,11 @@ from shopbot.store.server_process import LogCutShortError, ServerProcess
 
 _STEADY_SECONDS = 2.0
 
+ROOM_BYTES = 16 * 1024 * 1024
+"""A server that syncs each write ends at the first that does not fit on the disk. It is not started anew with less."""
+
+_LOOK_FOR_ROOM_SECONDS = 1.0
+
 
 class Launch(Protocol):
     """Starts one run of the server."""
@@ -37,6 +42,7 @@ class ServerSupervisor:
 
     restart_pauses_seconds: how long to wait before each restart. A run that does not come up, or dies within
         2 s, leads to the next pause, a steadier one back to the first; after the last pause it gives up.
+        While the disk has less than `ROOM_BYTES` free, a restart waits, and no pause is used up.
     on_restart: called in that thread with the number of restarts so far, each time the server answers again.
     start_seconds: how long one start may take, which includes loading all the data.
     stop_seconds: how long the server may take to end before it is killed.
@@ -64,6 +70,7 @@ class ServerSupervisor:
         self._process: ServerProcess | None = None
         self._first_start: Future[None] = Future()
         self._thread = threading.Thread(target=self._keep_running, name="shopbot-store", daemon=True)
+        self._waits_for_room = False
         self.failure: StoreError | None = None
 
     @property
@@ -135,7 +142,7 @@ class ServerSupervisor:
         why = StoreError(f"the store in {self._data_dir} kept dying just after it was started")
         for pause_seconds in self._restart_pauses_seconds[failures:]:
             failures += 1
-            if self._stopping.wait(pause_seconds):
+            if self._stopping.wait(pause_seconds) or not self._has_room():
                 return None, failures
             try:
                 return self._bring_up(), failures
@@ -145,6 +152,17 @@ class ServerSupervisor:
         self.failure = why
         self._logger.critical("store_given_up", reason=str(why), failures=failures)
         return None, failures
+
+    def _has_room(self) -> bool:
+        """Wait until the disk has room; False when stopped meanwhile."""
+        while (free_bytes := shutil.disk_usage(self._data_dir).free) < ROOM_BYTES:
+            if not self._waits_for_room:
+                self._waits_for_room = True
+                self._logger.critical("store_waits_for_room", free_bytes=free_bytes, needed_bytes=ROOM_BYTES)
+            if self._stopping.wait(_LOOK_FOR_ROOM_SECONDS):
+                return False
+        self._waits_for_room = False
+        return True
 
     def _bring_up(self) -> ServerProcess | None:
         """Start a run and wait until it answers; None when `stop` was called."""
