@@ -1,6 +1,7 @@
 """Connections to the Graph API, which tell faults before a request was written from those after."""
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
@@ -8,6 +9,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from shopbot.plugin import InDoubt, Retry
+from shopbot_plugins._single_connection import SingleConnection
 
 CONNECT_SECONDS = 10.0
 """The longest wait for a free connection, and again for making one: both together stay below the host's time limit for
@@ -25,8 +27,8 @@ class Connections:
 
     httpx's pool looks at all of its connections and waiting requests for each request, and its client at redirects,
     cookies and what else a browser needs. With 32 connections in one pool a message costs 2 to 3 ms of processor time,
-    with a pool for each 0.8 ms, and without the client less: at Meta's 300 messages per second that decides whether a
-    core is enough.
+    with a pool for each 0.8 ms, without the client 0.5 ms and without a pool and anyio 0.3 ms: at Meta's 300 messages
+    per second that decides whether a core is enough. A proxy takes httpx's own way.
 
     timeout_seconds: how long to wait for each part of an answer.
     """
@@ -41,18 +43,9 @@ class Connections:
         self._extensions = {"timeout": timeout.as_dict()}
         trusted = httpx.create_ssl_context()
         proxy = _proxy_for(httpx.URL(address))
-        self._transports = [
-            httpx.AsyncHTTPTransport(
-                verify=trusted,
-                limits=httpx.Limits(
-                    max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE_SECONDS
-                ),
-                proxy=proxy,
-            )
-            for _ in range(count)
-        ]
+        self._transports = [_connection(trusted, proxy) for _ in range(count)]
         # Last in, first out: the one that was just used is the least likely to be closed at the other end.
-        self._free: asyncio.LifoQueue[httpx.AsyncHTTPTransport] = asyncio.LifoQueue()
+        self._free: asyncio.LifoQueue[httpx.AsyncBaseTransport] = asyncio.LifoQueue()
         for transport in self._transports:
             self._free.put_nowait(transport)
 
@@ -125,6 +118,13 @@ class Connections:
         """Close all connections."""
         for transport in self._transports:
             await transport.aclose()
+
+
+def _connection(trusted: ssl.SSLContext, proxy: str | None) -> httpx.AsyncBaseTransport:
+    if proxy is None:
+        return SingleConnection(trusted, keep_alive_seconds=KEEP_ALIVE_SECONDS)
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEP_ALIVE_SECONDS)
+    return httpx.AsyncHTTPTransport(verify=trusted, limits=limits, proxy=proxy)
 
 
 def _proxy_for(url: httpx.URL) -> str | None:

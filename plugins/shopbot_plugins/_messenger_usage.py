@@ -45,8 +45,10 @@ def _quotas(headers: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
 
 
 def _mapping(header: str | None) -> Mapping[str, Any]:
+    if not header:
+        return {}
     try:
-        value = json.loads(header or "{}")
+        value = json.loads(header)
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, Mapping) else {}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shopbot.model.parcel import ParcelStatus
 from shopbot.rules.news import ACT_TOPICS, NEWS_OF_ORDERS, SPOKEN_TOPICS, News, UnreadableError, read_json, read_news
@@ -132,3 +136,29 @@ def test_a_body_is_json_or_unreadable() -> None:
     for body in (b"", b"{", b"\xff\xfe", b"[" * 100_000):
         with pytest.raises(UnreadableError, match="the body is not JSON"):
             read_json(body)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    )
+)
+def test_a_body_means_what_json_says(value: object) -> None:
+    for text in (json.dumps(value), json.dumps(value, ensure_ascii=False, indent=1)):
+        body = text.encode(errors="surrogatepass")
+        with suppress(UnicodeDecodeError):  # half surrogate pairs that are written as they are
+            assert repr(read_json(body)) == repr(json.loads(body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b'{"note": "cut \\ud83d"}', id="a half of an emoji"),
+        pytest.param(b"[" * 300 + b"]" * 300, id="deep"),
+        pytest.param(b"\xef\xbb\xbf{}", id="a byte order mark"),
+        pytest.param(b'{"id": 1' + b"0" * 40 + b"}", id="a long number"),
+    ],
+)
+def test_a_body_is_read_however_odd_its_json_is(body: bytes) -> None:
+    assert read_json(body) == json.loads(body)
