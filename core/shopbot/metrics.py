@@ -18,6 +18,7 @@ from shopbot.model.compliance import PRIVACY_TOPICS
 from shopbot.model.event import Arrival, Source
 from shopbot.model.outcome import Status
 from shopbot.model.reason import Reason
+from shopbot.turn_histogram import TurnHistogram
 
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """The environment variable by which prometheus_client knows the shared directory."""
@@ -195,7 +196,7 @@ class Metrics:
         self.outcomes = self._counter(OUTCOMES)
         self.sends = self._histogram(SEND)
         self.receipt_to_send = self._histogram(RECEIPT_TO_SEND)
-        self._requests = self._histogram(REQUEST)
+        self._requests = self._histogram(REQUEST, TurnHistogram)
         self._rejected = self._counter(REJECTED)
         self.privacy_requests = self._counter(PRIVACY)
 
@@ -218,8 +219,8 @@ class Metrics:
     def _counter(self, family: Family) -> Counter:
         return Counter(family.name, family.meaning, family.labels, registry=self._registry)
 
-    def _histogram(self, family: Family) -> Histogram:
-        return Histogram(family.name, family.meaning, family.labels, registry=self._registry, buckets=family.buckets)
+    def _histogram(self, family: Family, kind: type[Histogram] = Histogram) -> Histogram:
+        return kind(family.name, family.meaning, family.labels, registry=self._registry, buckets=family.buckets)
 
 
 class ShopMetrics:

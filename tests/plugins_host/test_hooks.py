@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 
 import pytest
@@ -84,7 +84,7 @@ def test_hook_sign_request() -> None:
 
     assert [signer.place for signer in signers] == ["verify[1]:signing"]
     assert signers[0].compute(REQUEST) == [{"X-Signature": "old 2"}, {"X-Signature": "new 2"}]
-    assert signers[0].compute(replace(REQUEST, route=Origin.MESSENGER)) is None
+    assert signers[0].compute(REQUEST._replace(route=Origin.MESSENGER)) is None
 
 
 def test_whether_a_route_is_judged_at_all_is_known_without_a_request() -> None:

@@ -220,11 +220,19 @@ def _packed(command: Sequence[Any], encode: Callable[[Any], bytes]) -> Sequence[
             return (hiredis.pack_command((*words, *arguments)),)
         except TypeError:
             pass  # an argument of another type, or of none that can be sent
-    # An event with its body, or several: not copied into one piece, which for hundreds of kilobytes takes its time.
-    parts = [b"*%d\r\n" % (len(words) + len(arguments))]
+    # An event with its body, or several: bodies are not copied into one piece, which for hundreds of kilobytes takes
+    # its time; all that lies between two of them is one.
+    parts: list[bytes] = []
+    between = [b"*%d\r\n" % (len(words) + len(arguments))]
     for word in (*words, *arguments):
         packed = word if type(word) is bytes else encode(word)
-        parts += (b"$%d\r\n" % len(packed), packed, b"\r\n")
+        between.append(b"$%d\r\n" % len(packed))
+        if len(packed) > _LARGE_BYTES:
+            parts += (b"".join(between), packed)
+            between = [b"\r\n"]
+        else:
+            between += (packed, b"\r\n")
+    parts.append(b"".join(between))
     return parts
 
 
