@@ -5,8 +5,9 @@
     (c) FastAPI       background tasks in its own process, nothing kept
     (d) FastAPI, arq  answers when the job is on disk
 
-One process answers requests in each. A round starts, warms up, loads and stops one after the other; what counts is each
-one's ratio to (a) in the same round. Exits 1 when a request failed, or an event that was answered 200 is gone.
+One process answers requests in each. A round starts and warms up all of them, and then loads them in turn, for a second
+each, again and again; what counts is each one's ratio to (a) in the same turn: how fast a virtual machine is changes
+from one second to the next. Exits 1 when a request failed, or an event that was answered 200 is gone.
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from statistics import fmean
 
 if __package__ is None:
     # Called by its path, as the Makefile does: then Python looks for imports in this directory, not in its parent.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from benchmarks.comparison import Result, sum_up, table
-from benchmarks.contestants import Contestant, contestants
+from benchmarks.contestants import Contestant, Running, contestants
 from benchmarks.load import Sample, find_client, load
 from benchmarks.order_webhook import order_of, request_of
 
@@ -53,8 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps({"client": options.client, "body_bytes": len(body), "results": answer}, indent=2))
     else:
         print(
-            f"{options.rounds} rounds of {options.seconds:g} s, {options.connections} connections, orders of "
-            f"{len(body):,} bytes, {os.cpu_count()} cores, load from {options.client}\n"
+            f"{options.rounds} rounds of {options.turns} turns of {options.seconds:g} s, {options.connections} "
+            f"connections, orders of {len(body):,} bytes, {os.cpu_count()} cores, load from {options.client}\n"
         )
         print(table(results))
     return 0
@@ -64,11 +67,22 @@ def _compare(chosen: Mapping[str, Contestant], options: argparse.Namespace, requ
     samples: dict[str, list[Sample]] = {letter: [] for letter in chosen}
     kept: dict[str, list[tuple[int, int]]] = {letter: [] for letter in chosen}
     for number in range(1, options.rounds + 1):
-        for letter, contestant in chosen.items():
-            sample, counts = _round(contestant, options, request_file)
-            samples[letter].append(sample)
-            kept[letter] += [] if counts is None else [counts]
-            print(f"round {number}: ({letter}) {sample.per_second:,.0f} requests/s", file=sys.stderr, flush=True)
+        with ExitStack() as stack:
+            servers = {letter: stack.enter_context(contestant.serve()) for letter, contestant in chosen.items()}
+            loads = {
+                letter: _Load(letter, server, options, request_file, samples[letter])
+                for letter, server in servers.items()
+            }
+            for each in loads.values():
+                each.warm_up()
+            for turn in range(options.turns):
+                # To and fro, so that none always comes first after the same other one.
+                for letter in list(loads)[:: -1 if turn % 2 else 1]:
+                    loads[letter].take_turn()
+            for letter, each in loads.items():
+                kept[letter] += each.kept() if options.verify else []
+                average = fmean(sample.per_second for sample in samples[letter][-options.turns :])
+                print(f"round {number}: ({letter}) {average:,.0f} requests/s", file=sys.stderr, flush=True)
     yardstick = samples.get(YARDSTICK)
     return {
         letter: sum_up(contestant.title, samples[letter], yardstick, kept[letter])
@@ -76,27 +90,49 @@ def _compare(chosen: Mapping[str, Contestant], options: argparse.Namespace, requ
     }
 
 
-def _round(
-    contestant: Contestant, options: argparse.Namespace, request_file: Path
-) -> tuple[Sample, tuple[int, int] | None]:
-    """Measure one server once; gives also how many requests it answered and how many events it kept."""
-    with contestant.serve() as running:
-        answered = 0
-        for seconds in (options.warm_up, options.seconds):
-            sample = load(options.client, running.port, request_file, seconds=seconds, connections=options.connections)
-            if sample.failures:
-                raise BenchmarkFailedError(f"({contestant.letter}): {sample.failures} requests failed")
-            answered += sample.requests
-        if running.count_kept is None or not options.verify:
-            return sample, None
-        found = running.count_kept()
+class _Load:
+    """What one server is loaded with in one round."""
+
+    def __init__(
+        self, letter: str, server: Running, options: argparse.Namespace, request_file: Path, samples: list[Sample]
+    ) -> None:
+        self._letter = letter
+        self._server = server
+        self._options = options
+        self._request_file = request_file
+        self._samples = samples
+        self._answered = 0
+        self._loads = 0
+
+    def warm_up(self) -> None:
+        self._load(self._options.warm_up)
+
+    def take_turn(self) -> None:
+        self._samples.append(self._load(self._options.seconds))
+
+    def kept(self) -> list[tuple[int, int]]:
+        """Kill the server, and compare what it answered with what its store gives back; nothing for one without."""
+        if self._server.count_kept is None:
+            return []
+        found = self._server.count_kept()
         # wrk hangs up at the end of a load without waiting for the last answers.
-        most = answered + 2 * options.connections
-        if not answered <= found <= most:
+        most = self._answered + self._loads * self._options.connections
+        if not self._answered <= found <= most:
             raise BenchmarkFailedError(
-                f"({contestant.letter}): answered {answered} requests with 200, but {found} events are on disk"
+                f"({self._letter}): answered {self._answered} requests with 200, but {found} events are on disk"
             )
-        return sample, (answered, found)
+        return [(self._answered, found)]
+
+    def _load(self, seconds: float) -> Sample:
+        options = self._options
+        sample = load(
+            options.client, self._server.port, self._request_file, seconds=seconds, connections=options.connections
+        )
+        if sample.failures:
+            raise BenchmarkFailedError(f"({self._letter}): {sample.failures} requests failed")
+        self._answered += sample.requests
+        self._loads += 1
+        return sample
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,10 +141,11 @@ def _parser() -> argparse.ArgumentParser:
         prog="ingest.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", type=lambda text: text.split(","), default=list("abcd"), metavar="a,b")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=5, help="of load in each round (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=6, help="for each, all servers are started anew (%(default)s)")
+    parser.add_argument("--turns", type=int, default=5, help="of each server in a round (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=1, help="of load in each turn (%(default)s)")
     parser.add_argument("--warm-up", type=float, default=1, metavar="SECONDS", help="of load before (%(default)s)")
-    parser.add_argument("--connections", type=int, default=32, help="kept alive (%(default)s)")
+    parser.add_argument("--connections", type=int, default=64, help="kept alive (%(default)s)")
     parser.add_argument("--body-bytes", type=int, default=8192, help="of the order (%(default)s)")
     parser.add_argument("--client", choices=("wrk", "own"), default=find_client(), help="default: wrk where installed")
     parser.add_argument(

@@ -20,10 +20,10 @@ Client = Literal["wrk", "own"]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a server did in one round."""
+    """What a server did in one turn."""
 
     requests: int
-    """Answered in the round; every one was a 2xx when there are no failures."""
+    """Answered in the turn; every one was a 2xx when there are no failures."""
     seconds: float
     p50_ms: float
     p99_ms: float
