@@ -74,7 +74,7 @@ SUITES: Final = (
     Suite(
         "checkout",
         ("core/shopbot/rules/note_checkout.py",),
-        ("tests/checkout", "tests/rules/test_note_checkout.py"),
+        ("tests/rules/test_note_checkout.py",),
     ),
-    Suite("privacy", ("core/shopbot/rules/compliance.py",), ("tests/privacy",)),
+    Suite("privacy", ("core/shopbot/rules/compliance.py",), ("tests/rules/test_compliance.py",)),
 )
