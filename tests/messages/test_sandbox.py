@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import pass_context, pass_environment, pass_eval_context
+from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, SecretStr, computed_field
 
 from shopbot.messages.sandbox import TemplateError, TemplateSandbox
@@ -543,6 +544,11 @@ class TestExpressions:
         with pytest.raises(TemplateError, match=r"without \{\{ \}\}"):
             TemplateSandbox([]).compile_expression("{{ order.name }}")
 
+    @pytest.mark.parametrize("source", ["  {{ order.name }}", "{% if order %}"])
+    def test_so_do_blanks_before_them_and_statements(self, source: str) -> None:
+        with pytest.raises(TemplateError, match=r"without \{\{ \}\}"):
+            TemplateSandbox([]).compile_expression(source)
+
 
 class TestPlugins:
     def test_a_plugin_brings_filters_and_tests(self) -> None:
@@ -580,6 +586,16 @@ class TestPlugins:
         template = sandbox.compile_text("{{ 'x' | a }} {{ 'x' | b }} {{ 'x' | c }} {{ 'Acme' is shop }}", "t")
 
         assert sandbox.render(template, CONTEXT) == "Acme x xMessageEnvironment xFalse True"
+
+    def test_a_filter_that_asks_what_may_be_read_gets_the_sandbox_s_answer(self) -> None:
+        @pass_environment
+        def shown(environment: SandboxedEnvironment, value: object, name: str) -> str:
+            return name if environment.is_safe_attribute(value, name, None) else "-"
+
+        sandbox = TemplateSandbox([], filters={"shown": shown})
+        template = sandbox.compile_text("{{ order | shown('name') }} {{ order | shown('delete') }}", "t")
+
+        assert sandbox.render(template, CONTEXT) == "name -"
 
     def test_a_plugins_fault_names_its_filter(self) -> None:
         def broken(_value: object) -> str:
