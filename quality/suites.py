@@ -27,11 +27,17 @@ SUITES: Final = (
         "messages",
         tuple(
             f"core/shopbot/messages/{name}.py"
-            for name in (
-                *("delivery", "filters", "locales", "message", "mode", "renderer", "sandbox", "template_*", "text"),
-            )
+            for name in (*("delivery", "filters", "locales", "message", "mode", "renderer", "sandbox", "text"),)
         ),
         ("tests/messages",),
+    ),
+    Suite(
+        "templates",
+        ("core/shopbot/messages/template_*.py",),
+        (
+            *(f"tests/messages/test_{name}.py" for name in ("filters", "renderer", "sandbox", "templates")),
+            *(f"tests/messages/test_template_{part}.py" for part in ("budget", "operations", "reading")),
+        ),
     ),
     Suite(
         "decisions",
