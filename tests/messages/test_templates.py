@@ -217,6 +217,14 @@ def test_templates_include_import_and_extend_others_in_the_directories(tmp_path:
     assert sandbox.render(sandbox.compile_file("either.j2"), {}) == "<base>"
 
 
+def test_a_block_can_be_written_with_those_of_all_that_it_extends(tmp_path: Path) -> None:
+    write(tmp_path, c="{% block x %}c{% endblock %}", b="{% extends 'c.j2' %}{% block x %}b{% endblock %}")
+    write(tmp_path, a="{% extends 'b.j2' %}{% block x %}a{{ super() }}{{ super.super() }}{% endblock %}")
+    sandbox = TemplateSandbox([tmp_path])
+
+    assert sandbox.render(sandbox.compile_file("a.j2"), {}) == "abc"
+
+
 def test_an_error_in_an_included_file_names_that_file_when_compiling(tmp_path: Path) -> None:
     write(tmp_path, outer="{% include 'inner.j2' %}", inner="one\n{{ two | upcase }}")
 
