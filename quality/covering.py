@@ -6,7 +6,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Collection, Generator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import coverage
@@ -21,6 +21,8 @@ class Covering:
     """Of each test that passed, by its node id."""
     lines: dict[str, dict[int, list[str]]]
     """By file and line: the tests that execute it. Empty for what only the import executes."""
+    imported: dict[str, list[int]]
+    """By file: the lines that the import executes, or the collection of the tests."""
 
     def tests(self, path: Path, lines: Iterable[int]) -> list[str]:
         """List the tests of *lines*, the quickest first.
@@ -36,16 +38,20 @@ class Covering:
             found = {test for test in self.seconds if _file(test) in files}
         return sorted(found & self.seconds.keys(), key=lambda test: (self.seconds[test], test))
 
+    def imports(self, path: Path, lines: Iterable[int]) -> bool:
+        """Say whether one of *lines* is executed before the first test."""
+        return not set(self.imported.get(str(path), ())).isdisjoint(lines)
+
     def write(self, path: Path) -> None:
         """Keep it in a file."""
-        path.write_text(json.dumps({"seconds": self.seconds, "lines": self.lines}))
+        path.write_text(json.dumps(asdict(self)))
 
     @classmethod
     def read(cls, path: Path) -> Covering:
         """Read what `write` has written."""
         kept = json.loads(path.read_text())
         lines = {file: {int(line): tests for line, tests in of.items()} for file, of in kept["lines"].items()}
-        return cls(seconds=kept["seconds"], lines=lines)
+        return cls(seconds=kept["seconds"], lines=lines, imported=kept["imported"])
 
 
 def _file(test: str) -> str:
@@ -92,8 +98,11 @@ def record(tests: Sequence[str], options: Sequence[str], sources: Collection[str
         raise SystemExit(f"pytest could not run {' '.join(tests)}")
     data = measured.get_data()
     lines: dict[str, dict[int, list[str]]] = defaultdict(dict)
+    imported: dict[str, list[int]] = defaultdict(list)
     for file in data.measured_files():
         for line, contexts in data.contexts_by_lineno(file).items():
             lines[file][line] = sorted(context for context in contexts if context)
+            if "" in contexts:
+                imported[file].append(line)
     passed = {test: took for test, took in recorder.seconds.items() if test not in recorder.useless}
-    return Covering(seconds=passed, lines=dict(lines))
+    return Covering(seconds=passed, lines=dict(lines), imported=dict(imported))

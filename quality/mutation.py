@@ -8,6 +8,7 @@ not listed, or a listed one no longer does.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import sys
@@ -15,101 +16,22 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
+from quality import by_import
 from quality.covering import Covering, record
+from quality.in_place import try_in_place
 from quality.mutants import mutants, original
-from quality.trial import (
-    PYTEST_OPTIONS,
-    Candidate,
-    Result,
-    Verdict,
-    choose,
-    in_child,
-    steady_properties,
-    try_all,
-    warm_up,
-)
+from quality.suites import SUITES, Suite
+from quality.trial import PYTEST_OPTIONS, Candidate, Result, Verdict, choose, in_child, steady_properties, try_all
 
 ROOT: Final = Path(__file__).parents[1]
 KEPT: Final = ROOT / ".mutation"
+LAST: Final = KEPT / "last.json"
+"""The survivors of the last run, listed or not."""
 SURVIVORS: Final = Path(__file__).with_name("survivors.toml")
-
-
-@dataclass(frozen=True, slots=True)
-class Suite:
-    """Modules that are mutated, and the tests that belong to them."""
-
-    name: str
-    modules: Sequence[str]
-    """Paths from the root of the tree, with `*`."""
-    tests: Sequence[str]
-
-
-SUITES: Final = (
-    Suite(
-        "hmac",
-        ("plugins/shopbot_plugins/*_hmac.py", "plugins/shopbot_plugins/_secret.py"),
-        ("tests/plugins/test_shopify_hmac.py", "tests/plugins/test_messenger_hmac.py", "tests/plugins/test_secret.py"),
-    ),
-    Suite(
-        "messages",
-        tuple(
-            f"core/shopbot/messages/{name}.py"
-            for name in (
-                *("delivery", "filters", "locales", "message", "mode", "renderer", "sandbox", "template_*", "text"),
-            )
-        ),
-        ("tests/messages",),
-    ),
-    Suite(
-        "decisions",
-        tuple(f"core/shopbot/rules/{name}.py" for name in ("backoff", "news", "phrases", "rule")),
-        tuple(f"tests/rules/test_{name}.py" for name in ("backoff", "news", "phrases", "rule")),
-    ),
-    Suite(
-        "engine",
-        ("core/shopbot/rules/attempt.py", "core/shopbot/rules/engine.py"),
-        tuple(
-            f"tests/rules/test_{name}.py"
-            for name in ("attempt", "attempts", "carts", "conditions", "engine", "engine_hand_over")
-        ),
-    ),
-    Suite("objection", ("core/shopbot/rules/objection.py",), ("tests/rules/test_objection.py",)),
-    Suite("steps", ("core/shopbot/rules/steps.py",), ("tests/rules/test_steps.py",)),
-    Suite(
-        "sending",
-        (
-            *(f"core/shopbot/messages/{name}.py" for name in ("dispatch", "doubt", "gate")),
-            "core/shopbot/rules/unsent.py",
-        ),
-        (
-            *(f"tests/messages/test_dispatch{part}.py" for part in ("", "_doubt", "_limits", "_turns")),
-            *(f"tests/messages/test_{name}.py" for name in ("doubt", "gate")),
-            "tests/rules/test_unsent.py",
-        ),
-    ),
-    Suite(
-        "conversations",
-        ("core/shopbot/rules/talk.py", "core/shopbot/rules/track_order.py"),
-        ("tests/rules/test_talk.py", "tests/rules/test_track_order.py"),
-    ),
-    Suite("redaction", ("core/shopbot/rules/redaction.py",), ("tests/rules/test_redaction.py",)),
-    Suite(
-        "tokens",
-        ("core/shopbot/rules/signed_tokens.py", "core/shopbot/rules/vouching.py"),
-        ("tests/rules/test_signed_tokens.py", "tests/rules/test_vouching.py"),
-    ),
-    Suite(
-        "checkout",
-        ("core/shopbot/rules/note_checkout.py",),
-        ("tests/checkout", "tests/rules/test_note_checkout.py"),
-    ),
-    Suite("privacy", ("core/shopbot/rules/compliance.py",), ("tests/privacy",)),
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -117,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     os.chdir(ROOT)
     KEPT.mkdir(exist_ok=True)
-    warm_up()
+    by_import.warm_up()
     known = {
         (one["module"], one["function"], one["change"]) for one in tomllib.loads(SURVIVORS.read_text())["survivor"]
     }
@@ -128,20 +50,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not paths:
             continue
         covering = _covering(suite, options)
-        _check_originals(paths, covering, options)
         chosen = list(_candidates(paths, covering, options.budget))
+        if options.again:
+            last = {(module, function, change) for module, function, change in json.loads(LAST.read_text())}
+            chosen = [one for one in chosen if (one.module, one.mutant.function, one.mutant.change) in last]
         if options.sample and len(chosen) > options.sample:
             chance = random.Random(options.seed)  # noqa: S311 - a sample, no secret
             chosen = sorted(chance.sample(chosen, options.sample), key=lambda one: one.module)
+        if not chosen:
+            continue
+        _check_original(chosen, covering, options)
         print(f"{suite.name}: {len(chosen)} mutants of {len(paths)} modules", flush=True)
-        tried = try_all(chosen, processes=options.processes, patience=options.patience)
-        for number, result in enumerate(tried, start=1):
+        for number, result in enumerate(_try(chosen, options), start=1):
             results.append(result)
             if number % 50 == 0:
                 print(f"  {number} tried", flush=True)
             if result.verdict not in _NOTICED and _key(result) not in known:
                 print(f"  {_line(result)}", flush=True)
-    return _report(results, known, whole=not options.sample)
+    return _report(results, known, whole=not options.sample and not options.again)
 
 
 _NOTICED: Final = frozenset({Verdict.KILLED, Verdict.STUCK})
@@ -153,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         "modules", nargs="*", help="dotted names, with `*`: shopbot.rules.rule. All where none is named"
     )
     parser.add_argument("--sample", type=int, metavar="N", help="try N mutants of each suite, chosen by chance")
+    parser.add_argument("--again", action="store_true", help="try only what survived the last run")
     parser.add_argument("--seed", type=int, default=0, help="of that chance")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, metavar="N")
     parser.add_argument(
@@ -163,6 +90,9 @@ def _parser() -> argparse.ArgumentParser:
         help="of tests for one mutant, the quickest first; 60 where it is not given",
     )
     parser.add_argument("--patience", type=float, default=5.0, metavar="FACTOR", help="after which a mutant is stuck")
+    parser.add_argument(
+        "--by-import", action="store_true", help="import shopbot anew for every mutant, which takes longer"
+    )
     parser.add_argument("--keep-covering", action="store_true", help="believe an earlier run which tests execute what")
     return parser
 
@@ -190,12 +120,22 @@ def _covering(suite: Suite, options: argparse.Namespace) -> Covering:
     return Covering.read(kept)
 
 
-def _check_originals(paths: Sequence[Path], covering: Covering, options: argparse.Namespace) -> None:
-    """Try each module without a fault: what fails then would count as noticed whatever the tests say."""
-    originals = [
-        choose(_name(path), path, original(path.read_text(), str(path)), covering, options.budget) for path in paths
-    ]
-    for result in try_all(originals, processes=options.processes, patience=options.patience):
+def _try(candidates: Sequence[Candidate], options: argparse.Namespace) -> Iterator[Result]:
+    if options.by_import:
+        return try_all(candidates, by_import.trial, processes=options.processes, patience=options.patience)
+    return try_in_place(candidates, processes=options.processes, patience=options.patience)
+
+
+def _check_original(chosen: Sequence[Candidate], covering: Covering, options: argparse.Namespace) -> None:
+    """Run all tests without a fault, each way: what fails then would count as noticed whatever the tests say."""
+    path = chosen[0].path
+    tests = sorted({test for one in chosen for test in one.tests})
+    seconds = sum(covering.seconds[test] for test in tests)
+    whole = Candidate(chosen[0].module, path, original(path.read_text(), str(path)), tests, seconds)
+    results = list(try_all([whole], by_import.trial, processes=1, patience=options.patience))
+    if not options.by_import:
+        results += try_in_place([whole], processes=1, patience=options.patience)
+    for result in results:
         if result.verdict in _NOTICED:
             raise SystemExit(f"{result.module}: its tests fail without a fault, too ({result.verdict})")
 
@@ -218,6 +158,7 @@ def _key(result: Result) -> tuple[str, str, str]:
 
 def _report(results: Sequence[Result], known: AbstractSet[tuple[str, str, str]], *, whole: bool) -> int:
     left = {_key(result) for result in results if result.verdict not in _NOTICED}
+    LAST.write_text(json.dumps(sorted(left)))
     modules = sorted({result.module for result in results})
     print(f"\n{'module':44} {'mutants':>8} {'killed':>7} {'stuck':>6} {'untested':>9} {'survived':>9} {'listed':>7}")
     for name, wanted in (*((module, module) for module in modules), ("all", "*")):

@@ -1,33 +1,23 @@
-"""Tries mutants: each in a process of its own, forked off one that has imported everything but shopbot."""
+"""Tries mutants: each in a process of its own, which is forked off this one."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from types import CodeType, ModuleType
 from typing import Final
 
 import pytest
 from quality.covering import Covering
 from quality.mutants import Mutant
 
-_HEAVY: Final = (
-    *("babel.dates", "fakeredis", "holidays", "httpx", "hypothesis", "jinja2.sandbox", "prometheus_client", "pydantic"),
-    *("redis.asyncio", "rich.console", "sanic", "structlog", "typer", "uvloop", "watchfiles"),
-)
-"""What takes long to import and knows nothing of shopbot."""
 _HALT_SECONDS: Final = 3.0
 """Between two looks at the trials that are running lie hundredths; so many say that the machine or we were halted."""
 PYTEST_OPTIONS: Final = (
@@ -82,6 +72,8 @@ class Candidate:
     tests: Sequence[str]
     seconds: float
     """What the tests take without a fault."""
+    imported: bool = False
+    """Whether the import, or the collection of the tests, executes a line of it, too."""
     repeated: bool = False
     """Whether it is the second trial, whose verdict is final."""
 
@@ -96,12 +88,6 @@ class _Running:
     scratch: Path
     doubtful: bool = False
     """Whether time went by in which nothing here could run."""
-
-
-def warm_up() -> None:
-    """Import what every trial needs, once."""
-    for name in _HEAVY:
-        importlib.import_module(name)
 
 
 def choose(module: str, path: Path, mutant: Mutant, covering: Covering, budget_seconds: float) -> Candidate:
@@ -119,10 +105,15 @@ def choose(module: str, path: Path, mutant: Mutant, covering: Covering, budget_s
         if chosen and total > budget_seconds:
             break
         chosen.append(test)
-    return Candidate(module, path, mutant, chosen, sum(covering.seconds[test] for test in chosen))
+    seconds = sum(covering.seconds[test] for test in chosen)
+    return Candidate(module, path, mutant, chosen, seconds, imported=covering.imports(path, mutant.lines))
 
 
-def try_all(candidates: Iterable[Candidate], *, processes: int, patience: float) -> Iterator[Result]:
+Trial = Callable[[Candidate, Path], int]
+"""Runs a candidate's tests in a forked process, with a directory for what they write; gives pytest's exit code."""
+
+
+def try_all(candidates: Iterable[Candidate], trial: Trial, *, processes: int, patience: float) -> Iterator[Result]:
     """Try the candidates, several at a time; results come as they end.
 
     patience: how many times as long as without a fault the tests may take, before their mutant counts as stuck.
@@ -145,21 +136,21 @@ def try_all(candidates: Iterable[Candidate], *, processes: int, patience: float)
             else:
                 scratch = Path(tempfile.mkdtemp(prefix="mutant-"))
                 deadline = time.monotonic() + 20 + patience * following.seconds
-                running[_in_child(_trial(following, scratch))] = _Running(following, deadline, scratch)
+                running[fork(partial(trial, following, scratch))] = _Running(following, deadline, scratch)
         halted = time.monotonic() - looked > _HALT_SECONDS
-        for child, trial in list(running.items()):
-            trial.doubtful |= halted
+        for child, run in list(running.items()):
+            run.doubtful |= halted
             ended, status = os.waitpid(child, os.WNOHANG)
-            late = ended == 0 and time.monotonic() > trial.deadline
+            late = ended == 0 and time.monotonic() > run.deadline
             if late:
                 os.killpg(child, signal.SIGKILL)
                 os.waitpid(child, 0)
             if late or ended:
                 del running[child]
-                shutil.rmtree(trial.scratch, ignore_errors=True)
-                tried = trial.candidate
+                shutil.rmtree(run.scratch, ignore_errors=True)
+                tried = run.candidate
                 passed = not late and os.waitstatus_to_exitcode(status) == pytest.ExitCode.OK
-                if not passed and not tried.repeated and (late or trial.doubtful):
+                if not passed and not tried.repeated and (late or run.doubtful):
                     again.append(replace(tried, repeated=True))
                     continue
                 verdict = Verdict.STUCK if late else Verdict.SURVIVED if passed else Verdict.KILLED
@@ -170,11 +161,12 @@ def try_all(candidates: Iterable[Candidate], *, processes: int, patience: float)
 
 def in_child(work: Callable[[], int]) -> int:
     """Do *work* in a forked process and give its exit code."""
-    _, status = os.waitpid(_in_child(work), 0)
+    _, status = os.waitpid(fork(work), 0)
     return os.waitstatus_to_exitcode(status)
 
 
-def _in_child(work: Callable[[], int]) -> int:
+def fork(work: Callable[[], int]) -> int:
+    """Begin *work* in a forked process, which leads a group of its own and ends with its result; gives its id."""
     child = os.fork()
     if child:
         return child
@@ -186,33 +178,11 @@ def _in_child(work: Callable[[], int]) -> int:
         os._exit(code)  # the parent's way out is not the child's
 
 
-def _trial(tried: Candidate, scratch: Path) -> Callable[[], int]:
-    def work() -> int:
-        silence = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(silence, 1)
-        os.dup2(silence, 2)
-        sys.meta_path.insert(0, _Finder(tried.module, tried.path, tried.mutant.code))
-        files = sorted({test.partition("::")[0] for test in tried.tests})
-        return int(
-            pytest.main([*PYTEST_OPTIONS, "-x", f"--basetemp={scratch}/t", *files], plugins=[_Selection(tried.tests)])
-        )
-
-    return work
-
-
-class _Selection:
-    """A pytest plugin that runs the chosen tests, in their order, and makes property tests quick and repeatable."""
-
-    def __init__(self, tests: Sequence[str]) -> None:
-        self._order = {test: index for index, test in enumerate(tests)}
-
-    def pytest_configure(self) -> None:
-        steady_properties()
-
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items[:] = sorted(
-            (item for item in items if item.nodeid in self._order), key=lambda item: self._order[item.nodeid]
-        )
+def silence(descriptor: int) -> None:
+    """Have what this process writes there be read by nobody."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 def steady_properties() -> None:
@@ -228,32 +198,3 @@ def steady_properties() -> None:
         suppress_health_check=list(HealthCheck),
     )
     settings.load_profile("mutation")
-
-
-class _Finder(importlib.abc.MetaPathFinder):
-    """Imports the mutant in place of its module."""
-
-    def __init__(self, module: str, path: Path, code: CodeType) -> None:
-        self._module = module
-        self._path = path
-        self._code = code
-
-    def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None,  # noqa: ARG002 - the protocol of finders
-        target: ModuleType | None = None,  # noqa: ARG002 - likewise
-    ) -> importlib.machinery.ModuleSpec | None:
-        if fullname != self._module:
-            return None
-        loader = _Loader(fullname, str(self._path), self._code)
-        return importlib.util.spec_from_file_location(fullname, self._path, loader=loader)
-
-
-class _Loader(importlib.machinery.SourceFileLoader):
-    def __init__(self, fullname: str, path: str, code: CodeType) -> None:
-        super().__init__(fullname, path)
-        self._mutant = code
-
-    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - the protocol of loaders
-        return self._mutant

@@ -168,6 +168,15 @@ def test_an_order_that_was_found_is_expected_unless_the_day_has_passed_or_nothin
     assert written("{{ orders[0].estimated_delivery or '' }}", about) == estimate
 
 
+@pytest.mark.parametrize(("created_at", "estimate"), [(AT, "26 Nov 2026"), (None, "")])
+def test_an_order_is_expected_so_many_business_days_after_it_was_made(
+    created_at: datetime | None, estimate: str
+) -> None:
+    order = ORDER.model_copy(update={"created_at": created_at, "processed_at": None})
+
+    assert written("{{ order.estimated_delivery or '' }}", About(EVENT, order)) == estimate
+
+
 def test_what_the_carrier_expects_comes_first() -> None:
     parcel = Parcel(
         fulfillment_id=1,

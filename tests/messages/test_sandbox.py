@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import pass_context, pass_environment, pass_eval_context
+from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, SecretStr, computed_field
 
 from shopbot.messages.sandbox import TemplateError, TemplateSandbox
@@ -154,6 +155,122 @@ class TestWhatTemplatesCanDo:
             return sandbox.render(template, {"n": number})
 
         assert await asyncio.gather(*map(once, range(5))) == list("01234")
+
+
+class TestEachNameThatIsPromised:
+    @pytest.mark.parametrize(
+        ("source", "text"),
+        [
+            ("{{ 'aB'.upper() }} {{ 'aB'.lower() }} {{ 'aB'.swapcase() }} {{ 'AB'.casefold() }}", "AB ab Ab ab"),
+            ("{{ 'ab cd'.title() }} {{ 'ab cd'.capitalize() }}", "Ab Cd Ab cd"),
+            ("[{{ ' a '.strip() }}][{{ ' a '.lstrip() }}][{{ ' a '.rstrip() }}]", "[a][a ][ a]"),
+            ("{{ 'abc'.removeprefix('a') }} {{ 'abc'.removesuffix('c') }}", "bc ab"),
+            ("{{ 'ab'.startswith('a') }} {{ 'ab'.endswith('a') }}", "True False"),
+            ("{{ 'abca'.find('c') }} {{ 'abca'.count('a') }}", "2 2"),
+            ("{{ 'a b'.split() | join('|') }} {{ 'a-b'.partition('-') | join('|') }}", "a|b a|-|b"),
+            ("{{ 'a\\nb'.splitlines() | join('|') }}", "a|b"),
+            ("{{ '1'.isdigit() }} {{ 'a'.isalpha() }}", "True True"),
+            ("{{ '-'.isalnum() }} {{ '1'.isnumeric() }}", "False True"),
+            ("{{ ' '.isspace() }} {{ 'A'.isupper() }} {{ 'A'.islower() }}", "True True False"),
+            ("[{{ 'x'.center(3) }}][{{ 'x'.ljust(3) }}][{{ 'x'.rjust(3) }}]", "[ x ][x  ][  x]"),
+            ("{{ '7'.zfill(3) }}", "007"),
+            ("{{ 'ab'.replace('a', 'c') }} {{ '-'.join(['a', 'b']) }}", "cb a-b"),
+        ],
+    )  # fmt: skip
+    def test_of_texts(self, source: str, text: str) -> None:
+        assert render(source) == text
+
+    @pytest.mark.parametrize(
+        ("source", "text"),
+        [
+            ("{{ m.get('a') }} {{ m.keys() | join }} {{ m.values() | join }}", "1 a 1"),
+            ("{% for k, v in m.items() %}{{ k }}{{ v }}{% endfor %}", "a1"),
+            ("{{ [1, 2, 1].count(1) }} {{ [1, 2].index(2) }}", "2 1"),
+            ("{{ pair.count('l') }} {{ pair.index('r') }}", "1 1"),
+            ("{{ order.source.name }} {{ order.source.value }}", "WEBHOOK webhook"),
+            ("{{ at.hour }} {{ at.minute }} {{ at.second }} {{ at.date() }}", "12 34 56 Feb 5, 2026"),
+            ("{{ at.year }} {{ at.month }} {{ at.day }} {{ at.weekday() }} {{ at.isoweekday() }}", "2026 2 5 3 4"),
+            ("{{ at.date().isoformat() }}", "2026-02-05"),
+            ("{{ span.days }} {{ span.seconds }} {{ span.total_seconds() }}", "2 5 172805.0"),
+        ],
+    )
+    def test_of_other_values(self, source: str, text: str) -> None:
+        more = {
+            "m": {"a": 1},
+            "at": datetime(2026, 2, 5, 12, 34, 56, tzinfo=UTC),
+            "span": timedelta(days=2, seconds=5),
+        }
+        assert render(source, **more) == text
+
+    @pytest.mark.parametrize(
+        ("fields", "text"),
+        [
+            ("{{ loop.index }}{{ loop.index0 }}{{ loop.revindex }}{{ loop.revindex0 }}", "1032 2121 3210 "),
+            ("{{ loop.first }}{{ loop.last }}", "TrueFalse FalseFalse FalseTrue "),
+            ("{{ loop.length }}{{ loop.depth }}{{ loop.depth0 }}", "310 310 310 "),
+            ("{{ loop.previtem | default('-') }}{{ loop.nextitem | default('-') }}", "-b ab b- "),
+            ("{{ loop.changed(i) }}", "True False True "),
+            ("{{ loop.cycle('x', 'y') }}", "x y x "),
+        ],
+    )
+    def test_of_loops(self, fields: str, text: str) -> None:
+        items = "['a', 'a', 'b']" if "changed" in fields else "['a', 'b', 'b']"
+        assert render(f"{{% for i in {items} %}}{fields} {{% endfor %}}") == text
+
+    @pytest.mark.parametrize(
+        ("source", "text"),
+        [
+            ("{{ 'ab cd' | capitalize }} {{ 'ab cd' | title }}", "Ab cd Ab Cd"),
+            ("{{ 'Ab' | upper }} {{ 'Ab' | lower }}", "AB ab"),
+            ("[{{ 'x' | center(3) }}][{{ ' x ' | trim }}][{{ 'ab' | replace('a', 'c') }}]", "[ x ][x][cb]"),
+            ("{{ 'a\\nb' | indent(2) }}", "a\n  b"),
+            ("{{ 'aa bb' | wordwrap(2) }} {{ 'a b' | wordcount }}", "aa\nbb 2"),
+            ("{{ '<b>x</b>' | striptags }} {{ 'a b' | urlencode }}", "x a%20b"),
+            ("{{ 'hello world' | truncate(5, true, '~', 0) }}", "hell~"),
+            ("{{ (-1) | abs }} {{ '7' | int }} {{ '1.5' | float }} {{ 1.26 | round(1) }}", "1 7 1.5 1.3"),
+            ("{% for row in [1, 2, 3] | batch(2) %}{{ row | join }};{% endfor %}", "12;3;"),
+            ("{% for part in [1, 2, 3] | slice(2) %}{{ part | join }};{% endfor %}", "12;3;"),
+            ("{{ [1, 2] | count }} {{ [1, 2] | length }}", "2 2"),
+            ("{{ missing | d('x') }} {{ missing | default('y') }}", "x y"),
+            ("{{ {'b': 1, 'a': 2} | dictsort | map('first') | join }}", "ab"),
+            ("{% for k, v in {'a': 1} | items %}{{ k }}{{ v }}{% endfor %}", "a1"),
+            ("{{ [3, 4] | first }} {{ [3, 4] | last }} {{ [3, 4] | max }} {{ [3, 4] | min }}", "3 4 4 3"),
+            ("{{ [1, 2] | select('odd') | join }} {{ [1, 2] | reject('odd') | join }}", "1 2"),
+            ("{{ lines | selectattr('quantity', '>', 1) | map(attribute='title') | join }}", "Mug"),
+            ("{{ lines | rejectattr('quantity', '>', 1) | map(attribute='title') | join }}", "Cup"),
+            ("{{ lines | groupby('title') | map(attribute='grouper') | join(' ') }}", "Cup Mug"),
+            ("{{ [2, 1, 1] | sort | join }} {{ [2, 1, 1] | unique | join }}", "112 21"),
+            ("{{ [2, 1] | reverse | join }} {{ [1, 2] | list | length }} {{ [1, 2] | sum }}", "12 2 3"),
+            ("{{ 5 | string | length }} {{ '%s' | format(1) }}", "1 1"),
+        ],
+    )  # fmt: skip
+    def test_of_filters(self, source: str, text: str) -> None:
+        assert render(source, lines=Order().line_items) == text
+
+    @pytest.mark.parametrize(
+        ("symbol", "text"),
+        [
+            ("+", "43.00"),
+            ("-", "42.00"),
+            ("*", "21.250"),
+            ("/", "85"),
+            ("//", "85"),
+            ("%", "0.00"),
+            ("**", "6.519202405202648"),
+        ],
+    )
+    def test_every_operator_takes_an_amount_and_a_written_number(self, symbol: str, text: str) -> None:
+        assert render(f"{{{{ order.total.amount {symbol} 0.5 }}}}").startswith(text)
+
+    @pytest.mark.parametrize("name", ["callable", "escaped", "filter", "test"])
+    def test_tests_that_ask_about_the_host_do_not_exist(self, name: str) -> None:
+        with pytest.raises(TemplateError, match=f"there is no test '{name}'"):
+            TemplateSandbox([]).compile_text(f"{{{{ 'x' is {name} }}}}", "t")
+
+    @pytest.mark.parametrize("name", ["self", "varargs", "kwargs", "namespace", "dict", "cycler", "joiner", "lipsum"])
+    def test_objects_of_jinjas_own_are_refused_by_name(self, name: str) -> None:
+        with pytest.raises(TemplateError, match=f"'{name}' is not part of the language of messages"):
+            TemplateSandbox([]).compile_text(f"{{{{ {name} }}}}", "t")
 
 
 class TestNothingButDataCanBeReached:
@@ -543,6 +660,11 @@ class TestExpressions:
         with pytest.raises(TemplateError, match=r"without \{\{ \}\}"):
             TemplateSandbox([]).compile_expression("{{ order.name }}")
 
+    @pytest.mark.parametrize("source", ["  {{ order.name }}", "{% if order %}"])
+    def test_so_do_blanks_before_them_and_statements(self, source: str) -> None:
+        with pytest.raises(TemplateError, match=r"without \{\{ \}\}"):
+            TemplateSandbox([]).compile_expression(source)
+
 
 class TestPlugins:
     def test_a_plugin_brings_filters_and_tests(self) -> None:
@@ -580,6 +702,16 @@ class TestPlugins:
         template = sandbox.compile_text("{{ 'x' | a }} {{ 'x' | b }} {{ 'x' | c }} {{ 'Acme' is shop }}", "t")
 
         assert sandbox.render(template, CONTEXT) == "Acme x xMessageEnvironment xFalse True"
+
+    def test_a_filter_that_asks_what_may_be_read_gets_the_sandbox_s_answer(self) -> None:
+        @pass_environment
+        def shown(environment: SandboxedEnvironment, value: object, name: str) -> str:
+            return name if environment.is_safe_attribute(value, name, None) else "-"
+
+        sandbox = TemplateSandbox([], filters={"shown": shown})
+        template = sandbox.compile_text("{{ order | shown('name') }} {{ order | shown('delete') }}", "t")
+
+        assert sandbox.render(template, CONTEXT) == "name -"
 
     def test_a_plugins_fault_names_its_filter(self) -> None:
         def broken(_value: object) -> str:

@@ -120,6 +120,11 @@ class TestFilesThatTakeInOthers:
             "b.j2:1: 'oder' is not defined; did you mean 'order'?",
         ]
 
+    def test_a_file_that_may_be_missing_reads_nothing_where_it_is(self, tmp_path: Path) -> None:
+        a = "{% include 'c.j2' ignore missing %}{% include ['d.j2', 'b.j2'] %}"
+
+        assert self.read(tmp_path, a=a, b="{{ oder.name }}") == ["b.j2:1: 'oder' is not defined; did you mean 'order'?"]
+
     def test_what_cannot_be_compiled_reads_nothing(self, tmp_path: Path) -> None:
         """Compiling it says what is wrong."""
         assert self.read(tmp_path, a="{{ oder", b="") == []

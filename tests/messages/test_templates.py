@@ -142,6 +142,44 @@ def test_the_choice_of_a_language_is_remembered(tmp_path: Path) -> None:
     assert sandbox.find_localised("hi.j2", ["de"]) is sandbox.find_localised("hi.j2", ["de"])
 
 
+def test_the_choices_that_are_remembered_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shoppers' browsers may name any number of languages."""
+    monkeypatch.setattr("shopbot.messages.sandbox._MAX_CHAINS", 2)
+    sandbox = TemplateSandbox([write(tmp_path, hi="default", hi__de="de")])
+    german = sandbox.find_localised("hi.j2", ["de"])
+    french = sandbox.find_localised("hi.j2", ["fr"])
+
+    assert sandbox.find_localised("hi.j2", ["de"]) is german
+    assert sandbox.find_localised("hi.j2", ["fr"]) is french
+    sandbox.find_localised("hi.j2", ["nl"])
+    again = sandbox.find_localised("hi.j2", ["de"])
+    assert again is not german
+    assert again == german
+
+
+def test_a_template_is_written_in_its_own_language_unless_another_is_asked_for(tmp_path: Path) -> None:
+    sandbox = TemplateSandbox([write(tmp_path, hi="{{ 1234.5 | number }}", hi__de="{{ 1234.5 | number }}")])
+    german = sandbox.find_localised("hi.j2", ["de"])
+
+    assert sandbox.render(german, {}) == "1.234,5"
+    assert sandbox.render(german, {}, locale="en") == "1,234.5"
+    assert sandbox.render(sandbox.compile_file("hi.j2"), {}) == "1,234.5"
+
+
+def test_a_template_s_file_can_be_shown_where_it_has_one(tmp_path: Path) -> None:
+    sandbox = TemplateSandbox([write(tmp_path, hi="Hi")])
+
+    assert sandbox.path(sandbox.compile_file("hi.j2")) == tmp_path / "hi.j2"
+    assert sandbox.path(sandbox.compile_text("Hi", "messages.hi.text")) is None
+    assert sandbox.path(sandbox.compile_text("Hi", "nothing.j2")) is None
+
+
+@pytest.mark.parametrize("name", ["../x.j2", "x.txt"])
+def test_a_name_that_is_none_is_not_called_missing(name: str) -> None:
+    with pytest.raises(TemplateError, match="the name of a template"):
+        TemplateSandbox([BUNDLED]).compile_file(name)
+
+
 def test_a_missing_file_is_an_error_with_a_suggestion() -> None:
     sandbox = TemplateSandbox([BUNDLED])
 
@@ -177,6 +215,14 @@ def test_templates_include_import_and_extend_others_in_the_directories(tmp_path:
 
     assert sandbox.render(sandbox.compile_file("both.j2"), {"order": Order()}) == "<child of base> A #1234 B #1234 "
     assert sandbox.render(sandbox.compile_file("either.j2"), {}) == "<base>"
+
+
+def test_a_block_can_be_written_with_those_of_all_that_it_extends(tmp_path: Path) -> None:
+    write(tmp_path, c="{% block x %}c{% endblock %}", b="{% extends 'c.j2' %}{% block x %}b{% endblock %}")
+    write(tmp_path, a="{% extends 'b.j2' %}{% block x %}a{{ super() }}{{ super.super() }}{% endblock %}")
+    sandbox = TemplateSandbox([tmp_path])
+
+    assert sandbox.render(sandbox.compile_file("a.j2"), {}) == "abc"
 
 
 def test_an_error_in_an_included_file_names_that_file_when_compiling(tmp_path: Path) -> None:

@@ -132,6 +132,10 @@ def test_a_joiner_that_joins_nothing_is_left_out_and_nothing_else() -> None:
     assert fit("0000👩\u200d\n00", limit=9) == ("0000👩…", True)
 
 
+def test_a_blank_between_joiners_that_join_nothing_is_left_out_with_them() -> None:
+    assert fit("0\u200d \u200d 000", limit=6) == ("0…", True)
+
+
 def test_nothing_else_goes_at_either_end() -> None:
     assert fit("XaX\t.\n")[0] == "XaX\t."
 

@@ -117,12 +117,14 @@ def test_a_mutant_is_tried_by_the_tests_that_execute_its_lines_the_quickest_firs
     covering = Covering(
         seconds={"a.py::slow": 2.0, "a.py::quick": 0.1, "a.py::other": 0.2, "b.py::far": 0.3},
         lines={"/m.py": {1: [], 5: ["a.py::slow", "a.py::quick"], 6: ["a.py::failing"]}},
+        imported={"/m.py": [1]},
     )
 
     assert covering.tests(Path("/m.py"), [5, 6]) == ["a.py::quick", "a.py::slow"]
     assert covering.tests(Path("/m.py"), [1]) == ["a.py::quick", "a.py::other", "a.py::slow"], "an import's line"
     assert covering.tests(Path("/m.py"), [9]) == []
     assert covering.tests(Path("/other.py"), [5]) == []
+    assert [covering.imports(Path("/m.py"), lines) for lines in ([1, 2], [5])] == [True, False]
 
 
 @pytest.mark.parametrize(("budget_seconds", "count"), [(0.5, 1), (2.0, 1), (2.1, 2), (60.0, 3)])
@@ -130,7 +132,7 @@ def test_the_file_that_mirrors_the_module_comes_first_and_a_budget_bounds_the_re
     budget_seconds: float, count: int
 ) -> None:
     tests = {"t/test_m.py::slow": 2.0, "t/test_other.py::quick": 0.1, "t/test_other.py::slow": 3.0}
-    covering = Covering(seconds=tests, lines={"/_m.py": {1: list(tests)}})
+    covering = Covering(seconds=tests, lines={"/_m.py": {1: list(tests)}}, imported={})
     [mutant] = mutants("x = 5", "/_m.py")
 
     assert list(choose("m", Path("/_m.py"), mutant, covering, budget_seconds).tests) == list(tests)[:count]

@@ -51,7 +51,7 @@ def closest_language(languages: Sequence[str], chain: Sequence[str]) -> str:
     """
     for tag in (locale.replace("-", "_") for locale in chain):
         for language in languages:
-            if language == tag or (tag == tag.partition("_")[0] == language.partition("_")[0]):
+            if tag in {language, language.partition("_")[0]}:
                 return language
     return languages[0]
 

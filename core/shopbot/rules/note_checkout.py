@@ -59,7 +59,9 @@ class NoteCheckout:
         text = next((value for value in reversed(values) if value), "")
         if looks_like_token(text):
             return await self._signed.shopper_of_checkout(text, checkout, self._clock())
-        psid = await self._checkouts.shopper_of(checkout.cart_token) if checkout.cart_token else None
+        if checkout.cart_token is None:
+            return None
+        psid = await self._checkouts.shopper_of(checkout.cart_token)
         if psid is None or not is_psid(psid):
             return None
-        return psid, await self._checkouts.nonce_of(checkout.cart_token or "")
+        return psid, await self._checkouts.nonce_of(checkout.cart_token)

@@ -1,0 +1,105 @@
+"""The two ways to try a mutant, on a small module with tests of its own: they must come to the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+MODULE = """
+import time
+from dataclasses import dataclass
+
+
+def _with_tax(percent):
+    return 100 + percent
+
+
+TAX = _with_tax(19)
+
+
+@dataclass
+class Order:
+    paid: bool = False
+    cents: int = 0
+
+    def total(self):
+        return self.cents * TAX // 100
+
+
+def greeting(order):
+    if order.paid and order.cents > 100:
+        return "thanks"
+    return "hello"
+
+
+def unseen(order):
+    return not order.paid
+"""
+TESTS = """
+from shop import Order, greeting
+
+
+def test_a_paid_order_is_thanked_for(tmp_path, capfd):
+    (tmp_path / "file").write_text("x")
+    print("said")
+    assert capfd.readouterr().out.strip() == "said"
+    assert [greeting(Order(True, cents)) for cents in (100, 101)] == ["hello", "thanks"]
+    assert greeting(Order(False, 200)) == "hello"
+    assert Order().paid is False
+
+
+def test_tax_is_added():
+    assert Order(True, 200).total() == 238
+"""
+SCRIPT = """
+import json, sys
+from pathlib import Path
+from quality import by_import
+from quality.covering import Covering, record
+from quality.in_place import try_in_place
+from quality.mutants import mutants
+from quality.trial import PYTEST_OPTIONS, choose, in_child, try_all
+
+def cover():
+    record(["test_shop.py"], PYTEST_OPTIONS, [str(Path.cwd())]).write(Path("covering.json"))
+    return 0
+
+assert in_child(cover) == 0
+covering = Covering.read(Path("covering.json"))
+path = Path.cwd() / "shop.py"
+candidates = [choose("shop", path, one, covering, 60.0) for one in mutants(path.read_text(), str(path))]
+limits = {"processes": 2, "patience": 1e6}
+ways = [try_all(candidates, by_import.trial, **limits), try_in_place(candidates, **limits)]
+found = [{f"{one.mutant.function}: {one.mutant.change}": one.verdict for one in way} for way in ways]
+assert "shop" not in sys.modules
+Path("found.json").write_text(json.dumps(found))
+"""
+
+
+def test_a_mutant_fares_the_same_in_place_as_by_the_import(tmp_path: Path) -> None:
+    for name, text in {"shop.py": MODULE, "test_shop.py": TESTS, "try.py": SCRIPT}.items():
+        (tmp_path / name).write_text(text)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE_", "PYTEST_"))}
+    tried = subprocess.run(
+        [sys.executable, "try.py"],
+        cwd=tmp_path,
+        env={**environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert tried.returncode == 0, tried.stderr
+
+    by_import, in_place = json.loads((tmp_path / "found.json").read_text())
+    assert in_place == by_import
+    assert {name: verdict for name, verdict in by_import.items() if verdict != "killed"} == {
+        "Order: 0 → 1": "survived",
+        "unseen: return not order.paid → return None": "untested",
+        "unseen: not order.paid → order.paid": "untested",
+    }
+    assert "  6 of 19 are decided by the import" in tried.stdout.splitlines()
