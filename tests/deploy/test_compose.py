@@ -155,7 +155,7 @@ def test_the_store_s_command_makes_a_server_that_loses_nothing_and_wants_the_pas
     data.mkdir()
     socket = short_directory / "s"
     shell, option, script = services()["valkey"]["command"]
-    script = script.replace("$$", "$").replace("dir /data", f"dir {data}\\nport 0\\nunixsocket {socket}")
+    script = script.replace("$$", "$").replace("dir /data", f"dir {data}\nport 0\nunixsocket {socket}")
     process = subprocess.Popen(  # noqa: S603 - the command of compose.yaml
         [shell, option, script],
         env={"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "VALKEY_PASSWORD": password},
@@ -169,8 +169,10 @@ def test_the_store_s_command_makes_a_server_that_loses_nothing_and_wants_the_pas
             client.ping()
     finally:
         process.terminate()
-        process.wait(30)
+        ended = process.wait(30)
 
+    assert ended == 0  # told to end, the server itself did
+    assert not socket.exists()
     wanted = {"appendonly": "yes", "appendfsync": "always", "no-appendfsync-on-rewrite": "no", "save": ""}
     wanted |= {"maxmemory-policy": "noeviction"}
     assert {name: settings[name] for name in wanted} == wanted
