@@ -246,7 +246,7 @@ def test_a_full_disk_is_waited_for_however_long_it_takes(tmp_path: Path) -> None
         assert server.failure is None
         assert not is_running(disk / "data")
         ballast.unlink()
-        until(lambda: is_running(disk / "data"), "the restart")
+        until(lambda: events[-1]["event"] == "store_restarted", "the restart")
         with client_of(server.url) as client:
             assert client.get("acknowledged") == "x"
             assert client.set("too much", "x" * 2 * MEBIBYTE)
