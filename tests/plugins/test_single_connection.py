@@ -138,14 +138,7 @@ def test_a_connection_that_the_server_closed_meanwhile_is_given_up(run: Run) -> 
         await writer.drain()
         writer.write_eof()
 
-    async def scenario() -> None:
-        async with served(answer_once) as server, connection() as single:
-            for _ in range(3):
-                assert (await post(single, server.url)).content == b"ok"
-                await eventually(lambda: has_expired(single), "the end has been seen")
-            assert server.connections == 3
-
-    run(scenario())
+    run(a_connection_for_each_request(answer_once))
 
 
 def test_what_a_server_says_unasked_is_not_taken_for_the_next_answer(run: Run) -> None:
@@ -158,14 +151,15 @@ def test_what_a_server_says_unasked_is_not_taken_for_the_next_answer(run: Run) -
         await writer.drain()
         await reader.read()
 
-    async def scenario() -> None:
-        async with served(say_more) as server, connection() as single:
-            for _ in range(3):
-                assert (await post(single, server.url)).content == b"ok"
-                await eventually(lambda: has_expired(single), "it has come")
-            assert server.connections == 3
+    run(a_connection_for_each_request(say_more))
 
-    run(scenario())
+
+async def a_connection_for_each_request(serve: Serve) -> None:
+    async with served(serve) as server, connection() as single:
+        for _ in range(3):
+            assert (await post(single, server.url)).content == b"ok"
+            await eventually(lambda: has_expired(single), "what the server did has come")
+        assert server.connections == 3
 
 
 async def has_expired(single: SingleConnection) -> bool:

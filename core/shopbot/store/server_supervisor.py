@@ -70,7 +70,6 @@ class ServerSupervisor:
         self._process: ServerProcess | None = None
         self._first_start: Future[None] = Future()
         self._thread = threading.Thread(target=self._keep_running, name="shopbot-store", daemon=True)
-        self._waits_for_room = False
         self.failure: StoreError | None = None
 
     @property
@@ -155,13 +154,13 @@ class ServerSupervisor:
 
     def _has_room(self) -> bool:
         """Wait until the disk has room; False when stopped meanwhile."""
+        told = False
         while (free_bytes := shutil.disk_usage(self._data_dir).free) < ROOM_BYTES:
-            if not self._waits_for_room:
-                self._waits_for_room = True
+            if not told:
+                told = True
                 self._logger.critical("store_waits_for_room", free_bytes=free_bytes, needed_bytes=ROOM_BYTES)
             if self._stopping.wait(_LOOK_FOR_ROOM_SECONDS):
                 return False
-        self._waits_for_room = False
         return True
 
     def _bring_up(self) -> ServerProcess | None:
