@@ -20,6 +20,9 @@ from shopbot.store.queue import Delivery, Disposition, Queue, Settlement
 
 _READ_WAIT_SECONDS = 0.25
 """A host that stops waits no longer than this for its last read."""
+_MOST_EVENTS_PER_SECOND = 3000
+"""Several times what a process can work on. While events wait for room, reads are so far apart that they could bring so
+many, and so each one brings several."""
 _PROMOTE_EVERY_SECONDS = 0.5
 _SHUTDOWN_LOOK_SECONDS = 0.1
 _MOST_DEATHS = 6
@@ -125,7 +128,10 @@ class Worker:
                         # Entries whose delivery was lost with the connection are still ours.
                         self._begin(tasks, await self._queue.unsettled())
                         room = max(1, self._concurrency - len(self._in_hand))
-                    self._begin(tasks, await self._queue.read(room, wait_seconds=_READ_WAIT_SECONDS))
+                    deliveries = await self._queue.read(room, wait_seconds=_READ_WAIT_SECONDS)
+                    self._begin(tasks, deliveries)
+                if len(deliveries) == room:
+                    await asyncio.sleep(self._concurrency / _MOST_EVENTS_PER_SECOND)
             except (RedisError, OSError) as error:
                 await self._pause(failures, error)
                 failures += 1

@@ -206,6 +206,7 @@ class TestSaveOrderReference:
 
             assert said(outcomes) == [(Status.DONE, None, detail, "")]
             assert attempt.reference_saved
+            assert attempt.reference == await shop.desk.references.find(psid, ORDER_ID)
             for whose in (PSID, None):
                 assert (await shop.desk.references.find(whose, ORDER_ID) is not None) is (whose == psid)
 
@@ -216,6 +217,7 @@ class TestSaveOrderReference:
 
         assert said(outcomes) == [(Status.SKIPPED, Reason.NO_ORDER, "", "")]
         assert not attempt.reference_saved
+        assert attempt.reference is None
 
 
 class TestSendMessage:

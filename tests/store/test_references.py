@@ -15,7 +15,7 @@ from shopbot.model.parcel import Parcel, ParcelStatus
 from shopbot.model.shared_keys import SharedKeys
 from shopbot.store.references import MOST_INDEXED, References
 from support.store_parts import KEYS
-from support.stores import OpenStore, on_every_store, running_store
+from support.stores import OpenStore, on_every_store, on_real_stores, running_store
 
 TTL_SECONDS = 31_536_000.0
 PSID = "7312345678901234"
@@ -100,6 +100,55 @@ async def test_a_confirmation_is_written_into_the_reference_and_marked(kind: str
             "message_id": "m_1",
             "confirmed_at": SENT_AT.isoformat(),
         }
+
+
+@on_real_stores
+async def test_a_reference_that_was_just_saved_is_confirmed_without_being_read(kind: str, tmp_path: Path) -> None:
+    async with running_store(kind, tmp_path) as store:
+        references = references_of(store)
+        saved = await references.save(ORDER, PSID)
+        await store.client.pexpire(REFERENCE, 1000)
+        gets = (await store.client.info("commandstats"))["cmdstat_get"]["calls"]
+
+        await references.confirm(ORDER, PSID, "m_1", SENT_AT, saved=saved)
+
+        # The script that writes compares by itself.
+        assert (await store.client.info("commandstats"))["cmdstat_get"]["calls"] == gets + 1
+        found = await references.find(PSID, ORDER.id)
+        assert found == saved.model_copy(update={"confirmed_at": SENT_AT})
+        assert await store.client.pttl(REFERENCE) > TTL_SECONDS * 1000 - 60_000
+        assert (await read(store, MARK))["message_id"] == "m_1"
+
+
+@on_every_store
+async def test_news_that_came_after_the_saving_is_not_lost_by_the_confirmation(kind: str, tmp_path: Path) -> None:
+    async with running_store(kind, tmp_path) as store:
+        references = references_of(store)
+        saved = await references.save(ORDER, PSID)
+        later = ORDER.model_copy(update={"financial_status": "partially_refunded"})
+        await references.save(later, PSID)
+
+        await references.confirm(later, PSID, "m_1", SENT_AT, saved=saved)
+
+        found = await references.find(PSID, ORDER.id)
+        assert found is not None
+        assert (found.financial_status, found.confirmed_at) == ("partially_refunded", SENT_AT)
+
+
+@on_every_store
+async def test_an_order_that_was_saved_before_its_shopper_was_known_is_confirmed_under_them(
+    kind: str, tmp_path: Path
+) -> None:
+    async with running_store(kind, tmp_path) as store:
+        references = references_of(store)
+        saved = await references.save(ORDER, None)
+
+        await references.confirm(ORDER, PSID, "m_1", SENT_AT, saved=saved)
+
+        found = await references.find(PSID, ORDER.id)
+        assert found is not None
+        assert found.confirmed_at == SENT_AT
+        assert await references.find(None, ORDER.id) is None
 
 
 @on_every_store

@@ -268,7 +268,7 @@ class Dispatcher:
 
     async def _confirm(self, request: SendRequest, message_id: str, sent_at: datetime) -> None:
         if request.confirms_order and request.order is not None:
-            await self._references.confirm(request.order, request.psid, message_id, sent_at)
+            await self._references.confirm(request.order, request.psid, message_id, sent_at, saved=request.reference)
 
     async def _record(self, write: Callable[[], Awaitable[object]]) -> None:
         """Write a verdict, and keep trying while the store is away: a lost verdict leaves the message in doubt."""

@@ -116,6 +116,8 @@ class SendRequest:
     confirms_order: bool
     """Whether the order counts as confirmed once this is sent."""
     claim_ttl_seconds: float
+    reference: OrderReference | None = None
+    """The order as it has just been kept; None where that is not known."""
     lined_up: bool = False
     """Whether the event has its place in the shopper's line already."""
     asked: bool = False

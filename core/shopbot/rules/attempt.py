@@ -50,6 +50,8 @@ class Attempt:
     """Whether the event has a place in the shopper's line."""
     reference_saved: bool = False
     """Whether this rule keeps the order: its message is then the order's confirmation."""
+    reference: OrderReference | None = None
+    """The order as this attempt has kept it; None where an earlier one did, or none."""
     orders: Sequence[OrderReference] = ()
     """The orders that a step of this rule has found, or brought up to date; for its messages."""
     entries: list[JournalEntry] = field(default_factory=list)

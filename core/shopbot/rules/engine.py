@@ -101,7 +101,7 @@ class Engine:
         if finished is not None:
             return Outcome(status=finished.status, reason=finished.reason)
         attempt.no_psid, attempt.psid, attempt.reference_saved, attempt.orders = None, attempt.sender, False, ()
-        attempt.lined_up = False
+        attempt.lined_up, attempt.reference = False, None
         started = time.monotonic()
         result = await self._objection(attempt, rule)
         if result is None:

@@ -177,7 +177,7 @@ class Steps:
     async def _save_order_reference(self, attempt: Attempt, rule: Rule, _step: Step) -> Sequence[Outcome]:
         if attempt.order is None:
             return [Outcome.skipped(Reason.NO_ORDER)]
-        await self._references.save(attempt.order, attempt.psid)
+        attempt.reference = await self._references.save(attempt.order, attempt.psid)
         attempt.reference_saved = True
         if attempt.psid is not None:
             return [Outcome.done()]
@@ -204,6 +204,7 @@ class Steps:
             rule=rule.name,
             subject=rule.message_subject(attempt.event, news, step),
             confirms_order=attempt.reference_saved,
+            reference=attempt.reference,
             claim_ttl_seconds=self._order_ttl_seconds if rule.by_business_key else self._event_ttl_seconds,
             asked=attempt.sender is not None and rule.filters.asks,
             lined_up=attempt.lined_up,

@@ -1,14 +1,16 @@
 """Opens the store and holds its scripts."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from importlib import resources
-from typing import Any, Protocol
+from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
+from redis.asyncio.client import Pipeline
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as StoreConnectionError
+from redis.exceptions import NoScriptError
 from redis.exceptions import TimeoutError as StoreTimeoutError
 
 from shopbot.store.shared_connection import ANSWER_TIME_LIMIT_SECONDS
@@ -17,14 +19,29 @@ from shopbot.store.turn_client import TurnClient, retries
 CONNECT_TIME_LIMIT_SECONDS = 5.0
 
 
-class Script(Protocol):
+class Script:
     """A Lua script on the server, called with its keys and arguments."""
 
-    async def __call__(self, keys: list[str], args: list[str | bytes | int], client: Redis | None = None) -> Any:  # noqa: ANN401 - Lua's answer
+    def __init__(self, client: Redis, source: str) -> None:
+        """Prepare the script; nothing is sent yet."""
+        self._source = source
+        self._execute: Callable[..., Awaitable[Any]] = client.execute_command
+        self._registered = client.register_script(source)
+        self._digest = self._registered.sha
+
+    async def __call__(self, keys: list[str], args: list[str | bytes | int], client: Pipeline | None = None) -> Any:  # noqa: ANN401 - Lua's answer
         """Run it atomically.
 
         client: a pipeline to put it into, whose `execute` then gives the answer; None runs it at once.
         """
+        if client is not None:
+            return await self._registered(keys, args, client)
+        try:
+            return await self._execute("EVALSHA", self._digest, len(keys), *keys, *args)
+        except NoScriptError:
+            # As after a restart. The whole script, rather than its loading and another try: between these two the
+            # server could restart again.
+            return await self._execute("EVAL", self._source, len(keys), *keys, *args)
 
 
 def connect(url: str, *, max_connections: int = 32) -> Redis:
@@ -55,9 +72,8 @@ def script_source(name: str) -> str:
 
 
 def script(client: Redis, name: str) -> Script:
-    """Load `lua/NAME.lua`; redis-py sends it whole when the server does not know it, as after a restart."""
-    registered: Script = client.register_script(script_source(name))
-    return registered
+    """Load `lua/NAME.lua`."""
+    return Script(client, script_source(name))
 
 
 def connect_blocking(url: str) -> Redis:

@@ -43,13 +43,25 @@ class References:
         """
         return await self.update(order.id, psid, lambda known: known.with_order(order))
 
-    async def confirm(self, order: Order, psid: str, message_id: str, sent_at: datetime) -> None:
-        """Mark an order as confirmed to its shopper; safe to repeat with the same facts."""
-        await self.update(
-            order.id, psid, lambda known: known.with_order(order).model_copy(update={"confirmed_at": sent_at})
-        )
+    async def confirm(
+        self, order: Order, psid: str, message_id: str, sent_at: datetime, *, saved: OrderReference | None = None
+    ) -> None:
+        """Mark an order as confirmed to its shopper; safe to repeat with the same facts.
+
+        saved: what `save` has just given for the order. While nobody else has written since, that need not be read;
+            None where it is not known.
+        """
+        if saved is None or saved.psid != psid or not await self._confirm_saved(saved, sent_at):
+            await self.update(
+                order.id, psid, lambda known: known.with_order(order).model_copy(update={"confirmed_at": sent_at})
+            )
         mark = confirmation_mark(order.id, message_id, sent_at)
         await self._client.set(self._shared.order_confirmation(psid, order.id), mark, px=self._ttl_ms)
+
+    async def _confirm_saved(self, saved: OrderReference, sent_at: datetime) -> bool:
+        confirmed = saved.model_copy(update={"confirmed_at": sent_at})
+        key = self._shared.order_reference(saved.psid, saved.order_id)
+        return bool(await self._replace([key], [saved.as_json(), confirmed.as_json(), self._ttl_ms]))
 
     async def note(
         self, order_id: int, psid: str | None, change: Callable[[OrderReference], OrderReference]

@@ -60,7 +60,10 @@ class TurnClient(Redis):
         if args[0] in _ALONE:
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call] # redis-py's
         try:
-            answer = await self._answered(lambda: self._shared.ask(*args))
+            try:
+                answer = await self._shared.ask(*args)
+            except _LOST as lost:
+                answer = await self._again(lost, lambda: self._shared.ask(*args))
         except ResponseError:
             if EMPTY_RESPONSE in options:
                 return options[EMPTY_RESPONSE]
@@ -80,20 +83,18 @@ class TurnClient(Redis):
 
     async def ask_all(self, commands: Sequence[_Command]) -> Sequence[Any]:
         """Send commands in their order, again together where an answer was lost; gives answers, errors among them."""
-        found = await self._answered(lambda: self._ask_all(commands))
+        try:
+            found = await self._ask_all(commands)
+        except _LOST as lost:
+            found = await self._again(lost, lambda: self._ask_all(commands))
         return [
             answer if isinstance(answer, ResponseError) else await self._read(command, answer)
             for command, answer in zip(commands, found, strict=True)
         ]
 
-    async def _answered(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Ask, and again where there is no answer."""
-        try:
-            return await ask()
-        except AnswerLostError:
-            retry = self._patient_retry
-        except _LOST:
-            retry = self._retry
+    async def _again(self, lost: Exception, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Ask again, with pauses, what was not answered."""
+        retry = self._patient_retry if isinstance(lost, AnswerLostError) else self._retry
         answer: Answer = await retry.call_with_retry(ask, _try_again)
         return answer
 
