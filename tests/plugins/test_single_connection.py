@@ -15,8 +15,7 @@ import httpx
 import pytest
 import uvloop
 
-from shopbot_plugins._direct_network import DirectNetwork
-from shopbot_plugins._single_connection import SingleConnection
+from shopbot_plugins._single_connection import MOST_ANSWER_BYTES, SingleConnection
 from support.eventually import eventually
 
 CERTIFICATE = Path(__file__).parents[1] / "support" / "tls" / "self_signed.pem"
@@ -163,8 +162,7 @@ async def a_connection_for_each_request(serve: Serve) -> None:
 
 
 async def has_expired(single: SingleConnection) -> bool:
-    assert single._connection is not None
-    return single._connection.has_expired()
+    return not single.is_ready()
 
 
 def test_a_server_that_is_trusted_is_talked_to_in_tls(run: Run) -> None:
@@ -337,15 +335,96 @@ def test_an_address_that_does_not_answer_is_passed_over_for_the_next(run: Run, m
     run(scenario())
 
 
-def test_options_of_the_socket_are_set_and_a_local_address_is_refused(run: Run) -> None:
+def test_another_server_is_not_talked_to_over_the_connection_to_the_first(run: Run) -> None:
     async def scenario() -> None:
-        async with served(silent) as server:
-            port = httpx.URL(server.url).port or 0
-            option = (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            stream = await DirectNetwork().connect_tcp("localhost", port, socket_options=[option])
-            assert stream.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
-            await stream.aclose()
-            with pytest.raises(ValueError, match="local address"):
-                await DirectNetwork().connect_tcp("localhost", port, local_address="127.0.0.1")
+        async with served(answer_each) as one, served(answer_each) as other, connection() as single:
+            for server in (one, other, one):
+                assert (await post(single, server.url)).content == b"ok"
+            assert (one.connections, other.connections) == (2, 1)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok",
+    ],
+)
+def test_a_server_that_wants_to_close_is_let_go(run: Run, answer: bytes) -> None:
+    async def answer_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await whole_request(reader)
+        writer.write(answer)
+        await writer.drain()
+
+    async def scenario() -> None:
+        async with served(answer_and_close) as server, connection() as single:
+            for _ in range(2):
+                assert (await post(single, server.url)).content == b"ok"
+                assert not single.is_ready()
+            assert server.connections == 2
+
+    run(scenario())
+
+
+def test_what_comes_before_the_answer_is_passed_over_and_the_answer_put_together(run: Run) -> None:
+    async def hesitate(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await whole_request(reader)
+            for piece in (
+                b"HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-",
+                b"Encoding: chunked\r\nX-Usage: 3\r\n\r\n1\r\no\r\n1\r",
+                b"\nk\r\n0\r\n\r\n",
+            ):
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(0.01)
+
+    async def scenario() -> None:
+        async with served(hesitate) as server, connection() as single:
+            for _ in range(2):
+                answer = await post(single, server.url)
+                assert (answer.status_code, answer.headers["x-usage"], answer.content) == (200, "3", b"ok")
+            assert server.connections == 1
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n" + b"x" * (MOST_ANSWER_BYTES + 1),
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000,
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+        b"220 smtp.example.com ready\r\n\r\n",
+    ],
+    ids=["too large", "too large a head", "another protocol", "no HTTP"],
+)
+def test_what_is_no_answer_is_an_error_and_the_connection_is_given_up(run: Run, answer: bytes) -> None:
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await whole_request(reader)
+        writer.write(answer)
+        await writer.drain()
+        await reader.read()
+
+    async def scenario() -> None:
+        async with served(say) as server, connection() as single:
+            for _ in range(2):
+                with pytest.raises(httpx.RemoteProtocolError) as told:
+                    await post(single, server.url)
+                assert str(told.value.request.url) == server.url
+            assert server.connections == 2
+
+    run(scenario())
+
+
+def test_a_request_that_cannot_be_written_is_an_error_of_our_own(run: Run) -> None:
+    async def scenario() -> None:
+        async with served(answer_each) as server, connection() as single:
+            request = httpx.Request("POST", server.url, headers={"X-Name": "a\r\nb"}, content=b"{}")
+            with pytest.raises(httpx.LocalProtocolError):
+                await single.handle_async_request(request)
 
     run(scenario())
