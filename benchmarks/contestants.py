@@ -12,12 +12,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks.order_webhook import SECRET, SHOP
 from benchmarks.peer_environment import peer_python
+from benchmarks.placement import Placement
 from redis import Redis
 
 from shopbot.store.embedded import EmbeddedServer, socket_path
@@ -57,47 +59,51 @@ class Contestant:
     serve: Callable[[], AbstractContextManager[Running]]
 
 
-def contestants() -> Mapping[str, Contestant]:
-    """Give all, in the order of a round; what one of them needs is installed when it is first served."""
+def contestants(placement: Placement | None = None) -> Mapping[str, Contestant]:
+    """Give all, in the order of a round; what one of them needs is installed when it is first served.
+
+    placement: where servers and stores run; None leaves it to the kernel.
+    """
     return {
-        each.letter: each
-        for each in (
-            Contestant("a", "Sanic, verifies, keeps nothing", _bare_sanic),
-            Contestant("b", "shopbot, every event on disk", _shopbot),
-            Contestant("c", "FastAPI, background tasks, keeps nothing", _fastapi_background),
-            Contestant("d", "FastAPI, arq queue, every job on disk", _fastapi_arq),
+        letter: Contestant(letter, title, partial(serve, placement))
+        for letter, title, serve in (
+            ("a", "Sanic, verifies, keeps nothing", _bare_sanic),
+            ("b", "shopbot, every event on disk", _shopbot),
+            ("c", "FastAPI, background tasks, keeps nothing", _fastapi_background),
+            ("d", "FastAPI, arq queue, every job on disk", _fastapi_arq),
         )
     }
 
 
 @contextmanager
-def _bare_sanic() -> Iterator[Running]:
-    with _temporary() as directory, _peer([sys.executable, str(_PEERS / "bare_sanic.py")], directory) as running:
+def _bare_sanic(placement: Placement | None) -> Iterator[Running]:
+    command = [sys.executable, str(_PEERS / "bare_sanic.py")]
+    with _temporary() as directory, _peer(command, directory, placement) as running:
         yield running
 
 
 @contextmanager
-def _fastapi_background() -> Iterator[Running]:
-    python = peer_python(_ROOT / ".venv-bench")
-    with _temporary() as directory, _peer([str(python), str(_PEERS / "fastapi_background.py")], directory) as running:
+def _fastapi_background(placement: Placement | None) -> Iterator[Running]:
+    command = [str(peer_python(_ROOT / ".venv-bench")), str(_PEERS / "fastapi_background.py")]
+    with _temporary() as directory, _peer(command, directory, placement) as running:
         yield running
 
 
 @contextmanager
-def _fastapi_arq() -> Iterator[Running]:
+def _fastapi_arq(placement: Placement | None) -> Iterator[Running]:
     python = peer_python(_ROOT / ".venv-bench")
     command = [str(python), str(_PEERS / "fastapi_arq.py")]
     # The store of (b), with its settings, but without its events.
     with (
         _temporary() as directory,
         EmbeddedServer(directory / "data"),
-        _peer(command, directory, STORE_SOCKET=str(socket_path(directory / "data"))) as running,
+        _peer(command, directory, placement, STORE_SOCKET=str(socket_path(directory / "data"))) as running,
     ):
         yield running
 
 
 @contextmanager
-def _shopbot() -> Iterator[Running]:
+def _shopbot(placement: Placement | None) -> Iterator[Running]:
     with _temporary() as directory:
         data_dir = directory / "data"
         config = directory / "shopbot.yaml"
@@ -105,8 +111,11 @@ def _shopbot() -> Iterator[Running]:
         port = _free_port()
         command = [sys.executable, "-m", "shopbot", "run", str(config), "--host", "127.0.0.1", "--port", str(port)]
         command += ["--workers", "1", "--role", "web"]
-        with _process(command, directory, {}) as process:
+        with _process(command, directory, placement, {}) as process:
             _wait_until_ready(process, port, "/readyz", directory)
+            if placement is not None:
+                with Redis(unix_socket_path=str(socket_path(data_dir))) as client:
+                    placement.move_store(client.info("server")["process_id"])
 
             def count_kept() -> int:
                 process.kill()
@@ -118,24 +127,27 @@ def _shopbot() -> Iterator[Running]:
 
 
 @contextmanager
-def _peer(command: Sequence[str], directory: Path, **environ: str) -> Iterator[Running]:
+def _peer(command: Sequence[str], directory: Path, placement: Placement | None, **environ: str) -> Iterator[Running]:
     port = _free_port()
-    with _process([*command, str(port)], directory, environ) as process:
+    with _process([*command, str(port)], directory, placement, environ) as process:
         _wait_until_ready(process, port, "/", directory)
         yield Running(port)
 
 
 @contextmanager
-def _process(command: Sequence[str], directory: Path, environ: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def _process(
+    command: Sequence[str], directory: Path, placement: Placement | None, environ: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
     with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 - no shell, and our own arguments
-            command,
-            cwd=directory,
-            env={**os.environ, "SHOPIFY_WEBHOOK_SECRET": SECRET, **environ},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
+        with nullcontext() if placement is None else placement.starting_server():
+            process = subprocess.Popen(  # noqa: S603 - no shell, and our own arguments
+                command,
+                cwd=directory,
+                env={**os.environ, "SHOPIFY_WEBHOOK_SECRET": SECRET, **environ},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
         try:
             yield process
         finally:

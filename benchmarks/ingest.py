@@ -7,7 +7,9 @@
 
 One process answers requests in each. A round starts and warms up all of them, and then loads them in turn, for a second
 each, again and again; what counts is each one's ratio to (a) in the same turn: how fast a virtual machine is changes
-from one second to the next. Exits 1 when a request failed, or an event that was answered 200 is gone.
+from one second to the next. Where the system allows it, what answers requests has a core to itself, and the load and
+the stores have the others; `--no-place` leaves that to the kernel. Exits 1 when a request failed, or an event that was
+answered 200 is gone.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from benchmarks.comparison import Result, sum_up, table
 from benchmarks.contestants import Contestant, Running, contestants
 from benchmarks.load import Sample, find_client, load
 from benchmarks.order_webhook import order_of, request_of
+from benchmarks.placement import Placement
 
 YARDSTICK = "a"
 
@@ -41,7 +44,10 @@ class BenchmarkFailedError(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the comparison and print it."""
     options = _parser().parse_args(arguments)
-    chosen = {letter: each for letter, each in contestants().items() if letter in options.only}
+    placement = Placement.here() if options.place else None
+    if placement is not None:
+        placement.begin()
+    chosen = {letter: each for letter, each in contestants(placement).items() if letter in options.only}
     try:
         body = order_of(options.body_bytes)
         with tempfile.TemporaryDirectory(prefix="shopbot-bench-") as directory:
@@ -53,11 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     if options.json:
         answer = {letter: result.to_json() for letter, result in results.items()}
-        print(json.dumps({"client": options.client, "body_bytes": len(body), "results": answer}, indent=2))
+        about = {"client": options.client, "body_bytes": len(body), "placed": placement is not None}
+        print(json.dumps({**about, "results": answer}, indent=2))
     else:
         print(
             f"{options.rounds} rounds of {options.turns} turns of {options.seconds:g} s, {options.connections} "
-            f"connections, orders of {len(body):,} bytes, {os.cpu_count()} cores, load from {options.client}\n"
+            f"connections, orders of {len(body):,} bytes, {os.cpu_count()} cores"
+            f"{'' if placement is None else ', one of them the server alone'}, load from {options.client}\n"
         )
         print(table(results))
     return 0
@@ -148,6 +156,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--connections", type=int, default=64, help="kept alive (%(default)s)")
     parser.add_argument("--body-bytes", type=int, default=8192, help="of the order (%(default)s)")
     parser.add_argument("--client", choices=("wrk", "own"), default=find_client(), help="default: wrk where installed")
+    parser.add_argument(
+        "--place",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="give the server a core of its own, where there are several (on)",
+    )
     parser.add_argument(
         "--verify",
         action=argparse.BooleanOptionalAction,
