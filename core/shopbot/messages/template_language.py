@@ -132,6 +132,8 @@ class Guard(NodeTransformer):
         except nodes.Impossible:
             self._refuse(node, "the name of another template must be written out, in quotes")
         names = tuple(names) if isinstance(names, list | tuple) else (names,)
+        if not names:
+            self._refuse(node, "at least one template must be named")
         try:
             checked = tuple(map(check_name, names))
         except ValueError as error:
