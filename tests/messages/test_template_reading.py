@@ -357,7 +357,6 @@ def test_the_names_that_a_template_starts_from_are_those_that_it_reads() -> None
         (list, UNKNOWN),
         ("Order", UNKNOWN),
     ],
-    ids=str,
 )
 def test_other_types_have_examples_too(annotation: Any, example: object) -> None:  # noqa: ANN401 - any type
     made = example_of(annotation)

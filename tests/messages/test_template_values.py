@@ -119,7 +119,6 @@ MODULE = Environment(autoescape=True).from_string("{% set shown = 1 %}{% set _ow
         (len, set()),
         (MODULE, {"shown"}),
     ],
-    ids=str,
 )
 def test_a_dot_reads_data_and_what_is_suggested_is_what_can_be_read(value: object, names: set[str]) -> None:
     assert readable_names(value) == names
@@ -152,7 +151,6 @@ def test_a_text_that_is_one_of_a_choice_is_read_as_both() -> None:
         (Half(), "a Half"),
         (Amount(amount=Decimal(1), currency="EUR"), "an Amount"),
     ],
-    ids=str,
 )
 def test_a_value_is_named_in_a_merchant_s_words(value: object, words: str) -> None:
     assert kind_of(value) == words
@@ -204,7 +202,6 @@ def test_a_value_is_written_as_a_shopper_reads_it(value: object, text: str) -> N
         (Half(), "cannot show a Half as a whole"),
         (timedelta(1), "cannot show a timedelta as a whole"),
     ],
-    ids=str,
 )
 def test_what_is_no_text_is_refused_with_what_to_do(value: object, advice: str) -> None:
     with pytest.raises(NotTextError, match=advice):
