@@ -36,7 +36,12 @@ SUITES: Final = (
         ("core/shopbot/messages/template_*.py",),
         (
             *(f"tests/messages/test_{name}.py" for name in ("filters", "renderer", "sandbox", "templates")),
-            *(f"tests/messages/test_template_{part}.py" for part in ("budget", "operations", "reading")),
+            *(
+                f"tests/messages/test_template_{part}.py"
+                for part in (
+                    *("budget", "environment", "error", "filters", "language", "operations", "reading", "values"),
+                )
+            ),
         ),
     ),
     Suite(

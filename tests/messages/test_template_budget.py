@@ -61,3 +61,19 @@ def test_macros_may_call_each_other_so_deep_and_the_depth_is_given_back() -> Non
             if last:
                 with pytest.raises(LimitReachedError, match="levels deep"):
                     stack.enter_context(budget.nested())
+
+
+def test_a_call_of_a_macro_is_a_turn_of_one_step() -> None:
+    budget = Budget()
+    for _ in range(MAX_ITERATIONS):
+        with budget.nested():
+            pass
+    with pytest.raises(LimitReachedError, match="macro calls"), budget.nested():
+        pass
+
+    budget = Budget()
+    budget.spend(MAX_WORK - 1)
+    with budget.nested():
+        pass
+    with pytest.raises(LimitReachedError, match="too many steps"), budget.nested():
+        pass

@@ -160,6 +160,7 @@ def test_what_is_not_defined_is_named_by_a_format() -> None:
         ("join", (["a", "b"],)),
         ("join", ("abc",)),
         ("join", (5,)),
+        ("join", ()),
         ("strip", ()),
         ("strip", ("x" * 200,)),
         ("replace", ("a", "b")),
@@ -200,6 +201,7 @@ def test_a_replacement_is_refused_by_what_it_makes_and_not_by_what_it_says() -> 
     check_replace("aa", "a", "x" * (MAX_TEXT // 2))
     check_replace("aa", 1, "x" * MAX_TEXT)
     check_replace("aa", "a", 5)
+    check_replace("aa", "a", "b", None)
     check_replace("aa", "a", "x" * MAX_TEXT, 0)
     for arguments in (("a", "x" * MAX_TEXT, 1), ("a", "x" * (MAX_TEXT // 2 + 1)), ("", "x" * MAX_TEXT)):
         with pytest.raises(LimitReachedError):
@@ -222,3 +224,25 @@ def test_a_range_has_as_many_numbers_as_a_rendering_may_loop() -> None:
     assert bounded_range(5, 0, -1) == range(5, 0, -1)
     with pytest.raises(LimitReachedError, match="at most 10000"):
         bounded_range(MAX_ITERATIONS + 1)
+
+
+def test_a_text_times_what_is_no_number_is_left_to_python() -> None:
+    for times in (1.5, 1e9, None, "a"):
+        with pytest.raises(TypeError, match="can't multiply sequence"):
+            compute("a", "*", times)
+
+
+def test_a_text_is_not_added_to_a_list() -> None:
+    with pytest.raises(NotTextError, match="to join a text and a list, write ~"):
+        compute("a", "+", ["b"])
+    with pytest.raises(TypeError, match="can only concatenate"):
+        compute([1], "+", (2,))
+
+
+def test_a_format_may_make_a_text_as_long_as_any() -> None:
+    longest = "x" * (MAX_TEXT - 2)
+
+    assert percent_format("%s", longest) == longest
+    assert percent_format("%s", (longest,)) == longest
+    assert percent_format("%(a)s", {"a": "x" * (MAX_TEXT - 5)}) == "x" * (MAX_TEXT - 5)
+    assert percent_format("%(a)s%(a)s", {"a": "x" * 32_000}) == "x" * 64_000

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from enum import Enum
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Optional
 from zoneinfo import ZoneInfo
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, computed_field
 
 from shopbot.host.samples import sample_event, sample_orders
 from shopbot.messages.delivery import DeliveryCalendar
@@ -203,3 +205,160 @@ def test_an_example_of_a_model_has_its_type() -> None:
         "1: a Money has no 'x'",
         "1: a number has no 'y'",
     ]
+
+
+class Basket(BaseModel):
+    prices: tuple[Money, ...] = ()
+    names: list[str] = []
+    weight: float = 0.0
+    took: timedelta = timedelta()
+
+    @property
+    def total(self) -> Money:
+        raise AssertionError("only its type is looked at")
+
+    @cached_property
+    def tax(self) -> Money | None:
+        raise AssertionError("only its type is looked at")
+
+    @computed_field
+    def tip(self) -> Money:
+        raise AssertionError("only its type is looked at")
+
+    @property
+    def anything(self):  # type: ignore[no-untyped-def]  # noqa: ANN201 - as a plugin's author may write it
+        raise AssertionError("only its type is looked at")
+
+
+BASKET = {"basket": example_of(Basket), "shop": {"name": "", "empty": ()}}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ basket.total.x }}",
+        "{{ basket.tax.x }}",
+        "{{ basket.tip.x }}",
+        "{{ basket.prices[0].x }}",
+        "{{ basket.prices[1:][0].x }}",
+        "{{ basket['total']['x'] }}",
+        *(f"{{{{ (basket.prices | {name}).x }}}}" for name in ("first", "last", "min", "max")),
+        *(
+            f"{{{{ (basket.prices | {name} | first).x }}}}"
+            for name in (
+                *("list", "sort", "reverse", "unique", "select", "reject"),
+                *("selectattr('currency')", "rejectattr('currency')"),
+            )
+        ),
+        "{{ (basket.total or basket.tax).x }}",
+        "{{ (basket.total and basket.tax).x }}",
+        "{{ (basket.total if basket else basket.tax).x }}",
+        "{% for price in basket.prices %}{{ price.x }}{% endfor %}",
+        "{% for price in basket.prices if price.x %}{% endfor %}",
+        "{% for price in [] %}{% else %}{{ basket.total.x }}{% endfor %}",
+        "{% with %}{{ basket.total.x }}{% endwith %}",
+        "{% macro m() %}{{ basket.total.x }}{% endmacro %}",
+        "{% set price = basket.total %}{{ price.x }}",
+        "{% set text %}{{ basket.total.x }}{% endset %}",
+        "{{ 1 + basket.total.x }}",
+        "{{ 1 if basket.total.x }}",
+        "{{ 'a' | replace(basket.total.x, 'b') }}",
+        "{{ 'a' | replace('b', new=basket.total.x) }}",
+        "{{ range(3)[basket.total.x] }}",
+        "{% filter replace('a', basket.total.x) %}a{% endfilter %}",
+        "{{ basket.total.x }}{{ basket.total.x }}",
+    ],
+)
+def test_the_type_of_what_is_read_is_followed(source: str) -> None:
+    assert slips(source, BASKET) == ["1: a Money has no 'x'"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ basket.anything.x }}",
+        "{{ basket.prices[0].x is defined }}{{ basket['prices'][0]['x'] }}",
+        "{{ shop['a.b'] | d(1) }}{{ shop['a.b'] }}",
+        "{{ basket.names[0][:3].x }}",
+        "{{ shop.empty[0].x }}",
+        "{{ (basket.total or basket.weight).x }}",
+        "{{ (basket.total if basket).x }}",
+        "{{ (basket.prices | map(attribute='amount') | first).x }}",
+        "{{ (basket.prices | length).x }}",
+        "{{ basket.total.x | d(1) }}",
+        "{% if basket.total.x is undefined %}none{% else %}{{ basket.total.x }}{% endif %}",
+        "{% if nobody is undefined %}none{% else %}{{ nobody }}{% endif %}",
+        "{{ nobody | d(1) }}",
+        "{% for price in basket.names %}{{ loop.index }}{% else %}{{ basket.weight }}{% endfor %}",
+        "{% set a, b = basket.total, 1 %}{{ a.x }}{{ b.x }}",
+        "{% set price = basket.total %}{% set price = 1 %}{{ price.x }}",
+        "{% set basket = 1 %}{{ basket.x }}",
+        "{% set basket %}x{% endset %}{{ basket.x }}",
+        "{% with basket = 1 %}{{ basket.x }}{% endwith %}",
+        "{% macro m(basket) %}{{ basket.x }}{% endmacro %}{{ m(1) }}",
+        "{% macro m() %}{{ caller(1) }}{% endmacro %}{% call(basket) m() %}{{ basket.x }}{% endcall %}",
+        "{% for basket in [1] %}{{ basket.x }}{% endfor %}",
+        "{{ later() if false }}{% macro later() %}{% endmacro %}",
+        "{% block a %}{{ super() if false }}{% endblock %}",
+    ],
+)
+def test_what_is_not_known_is_no_slip(source: str) -> None:
+    assert slips(source, BASKET) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "slip"),
+    [
+        ("{{ loop.index }}{{ caller.x }}{{ nobody }}", "1: 'nobody' is not defined"),
+        ("{% for a in [1] %}{% endfor %}{{ a }}{{ b }}", "1: 'b' is not defined"),
+        ("{{ nobody.x.y }}", "1: 'nobody' is not defined"),
+        ("{{ nobody is none }}", "1: 'nobody' is not defined"),
+        ("{{ nobody | upper }}", "1: 'nobody' is not defined"),
+        ("{{ nobody.x | default(1) }}", "1: 'nobody' is not defined"),
+        ("{{ shop[0:1].x }}{{ nobody }}", "1: 'nobody' is not defined"),
+        ("\n\n{{ basket.took.x }}", "3: a timedelta has no 'x'"),
+        ("{{ basket.weight.x }}", "1: a number has no 'x'"),
+        ("{{ basket.names.x }}", "1: a list has no 'x'"),
+        ("{{ basket.model_dump() }}", "1: a Basket has no 'model_dump'"),
+        ("{{ shop['nmae'] }}", "1: 'shop' has no 'nmae'; did you mean 'name'?"),
+        ("{{ shop['a.b'] }}", "1: 'shop' has no 'a.b'; it has empty, name"),
+        ("{{ basket.prices[0].x is defined }}{{ basket.prices[1].x }}", "1: a Money has no 'x'"),
+        ("{{ shop.zzz }}", "1: 'shop' has no 'zzz'; it has empty, name"),
+        ("{{ (shop | d({})).nmae }}{{ nobody }}", "1: 'nobody' is not defined"),
+    ],
+)
+def test_what_is_known_not_to_exist_is_named_once(source: str, slip: str) -> None:
+    assert slips(source, BASKET) == [slip]
+
+
+class Empty(Enum):
+    """A choice that has none."""
+
+
+def test_the_names_that_a_template_starts_from_are_those_that_it_reads() -> None:
+    source = "{% set a = b %}{{ a }}{% for c in d %}{{ loop.index }}{% endfor %}"
+    reading = TemplateSandbox([]).read_text(source, "t", {})
+
+    assert reading.names == {"a", "b", "d", "loop"}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "example"),
+    [
+        (float, 0.0),
+        (timedelta, timedelta()),
+        (list[int], (0,)),
+        (Sequence[bool], (False,)),
+        (None | str, ""),
+        (Optional[str], ""),  # noqa: UP045 - it has another origin than `str | None`
+        (int | str | None, UNKNOWN),
+        (Empty, UNKNOWN),
+        (bytes, UNKNOWN),
+        (list, UNKNOWN),
+        ("Order", UNKNOWN),
+    ],
+)
+def test_other_types_have_examples_too(annotation: Any, example: object) -> None:  # noqa: ANN401 - any type
+    made = example_of(annotation)
+
+    assert (type(made), made) == (type(example), example)

@@ -64,7 +64,7 @@ class MissingValue(StrictUndefined):
         name: str | None = None,
         exc: type[Exception] = UndefinedError,
     ) -> None:
-        raises: Any = partial(MissingValueError, obj, name) if exc is UndefinedError and hint is None else exc
+        raises: Any = partial(MissingValueError, obj, name) if hint is None else exc
         super().__init__(hint, obj, name, raises)
 
 
@@ -111,7 +111,11 @@ class TemplateDirectories(BaseLoader):
         })  # fmt: skip
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, None, None]:
-        """Read a template, for Jinja; raises as `source` does."""
+        """Read a template, for Jinja; raises as `source` does.
+
+        A host reads templates anew by making a new sandbox, not while it renders: hence the None that stands for
+        Jinja's question whether a template is still up to date.
+        """
         del environment
         return self.source(template), None, None
 
@@ -160,8 +164,6 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
             finalize=_finalize,
             # Folding constants runs filters while compiling, outside of any budget, and takes quadratic time.
             optimized=False,
-            # A host reads templates anew by making a new sandbox, not while it renders.
-            auto_reload=False,
             cache_size=-1,
         )
         self.filters = {
@@ -207,7 +209,7 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
                 continue
             found = True
         if required and not found:
-            suggestion = did_you_mean(names[0], self.list_templates()) if names else ""
+            suggestion = did_you_mean(names[0], self.list_templates())
             raise TemplateSyntaxError(f"there is no template '{', '.join(names)}'{suggestion}", statement.lineno, here)
 
     def getattr(self, obj: object, attribute: str) -> object:
@@ -227,11 +229,13 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
         if isinstance(obj, Mapping):
             with suppress(KeyError, TypeError):  # a list cannot be a key
                 return obj[argument]
-        if isinstance(obj, str | list | tuple | range) and isinstance(argument, int):
-            return obj[argument] if -len(obj) <= argument < len(obj) else self.undefined(obj=obj, name=str(argument))
         if isinstance(argument, str):
             return self.getattr(obj, argument)
-        return self.undefined(obj=obj, name=kind_of(argument))
+        if not isinstance(argument, int):
+            return self.undefined(obj=obj, name=kind_of(argument))
+        if isinstance(obj, str | list | tuple | range) and -len(obj) <= argument < len(obj):
+            return obj[argument]
+        return self.undefined(obj=obj, name=str(argument))
 
     def is_safe_attribute(self, obj: object, attr: str, value: object) -> bool:
         """Say whether an attribute may be read; for those who ask, as this environment reads none without."""
@@ -242,9 +246,7 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
         """Say whether a template may call *obj*: macros, `range`, and methods of plain data."""
         if isinstance(obj, Macro | BlockReference) or obj is bounded_range:
             return True
-        if not isinstance(obj, BuiltinMethodType | MethodType):
-            return False
-        return not isinstance(obj.__self__, type) and is_readable(obj.__self__, obj.__name__)
+        return isinstance(obj, BuiltinMethodType | MethodType) and is_readable(obj.__self__, obj.__name__)
 
     def call(self, context: Context, obj: Callable[..., object], /, *args: object, **kwargs: object) -> object:  # noqa: D102 - see Jinja
         if isinstance(obj, Undefined):
@@ -314,6 +316,5 @@ def _concatenated(context: Context, values: list[object]) -> str:
 
 
 @pass_context
-def _work(context: Context, steps: int) -> int:
+def _work(context: Context, steps: int) -> None:
     Budget.of(context).spend(steps)
-    return steps

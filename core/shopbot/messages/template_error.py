@@ -52,7 +52,7 @@ def _message(error: Exception, names: Iterable[str]) -> str:
         case TemplateNotFound():
             return f"there is no template '{error.name}'"
         case TemplateSyntaxError() | TemplateRuntimeError():
-            return error.message or str(error)
+            return error.message or type(error).__name__  # its own text would be `None`
         case RecursionError() | MemoryError() | SyntaxError():  # the last from Python, about the generated code
             return "the template is nested too deeply"
         case ZeroDivisionError():

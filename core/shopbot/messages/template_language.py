@@ -50,7 +50,7 @@ def check_name(name: object) -> str:
 
     Raises ValueError for anything that could leave the template directories.
     """
-    if not isinstance(name, str) or ".." in name or not _PLAIN_NAME.fullmatch(name):
+    if not isinstance(name, str) or not _PLAIN_NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not the name of a template: a plain name inside the template directories")
     if not name.endswith(TEMPLATE_SUFFIX):
         raise ValueError(f"the name of a template ends in {TEMPLATE_SUFFIX}: '{name}{TEMPLATE_SUFFIX}'?")
@@ -82,12 +82,12 @@ class Guard(NodeTransformer):
     def visit(self, node: nodes.Node, *args: object, **kwargs: object) -> nodes.Node:
         """Check and rewrite *node* with all that is below it; raises TemplateSyntaxError."""
         self._check(node)
-        cost = sum(1 for _ in node.find_all(nodes.Node)) + 1
+        cost = len(list(node.find_all(nodes.Node)))
         self.generic_visit(node, *args, **kwargs)
         if isinstance(node, nodes.For):
             node.iter = self._filter(node.iter, LOOP, cost)
         elif isinstance(node, nodes.Template | nodes.Macro | nodes.CallBlock | nodes.Block):
-            node.body.insert(0, nodes.ExprStmt(self._filter(nodes.Const(cost), WORK), lineno=node.lineno or 1))
+            node.body = [nodes.ExprStmt(self._filter(nodes.Const(cost), WORK), lineno=node.lineno), *node.body]
         elif isinstance(node, nodes.Compare | nodes.Operand):
             node.expr = self._filter(node.expr, CHARGED)
         elif isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
@@ -95,18 +95,14 @@ class Guard(NodeTransformer):
         elif isinstance(node, nodes.Getitem) and not isinstance(node.arg, nodes.Const):
             node.arg = self._filter(node.arg, CHARGED)  # a key is hashed, a tuple each time
         elif isinstance(node, nodes.Concat):
-            return self._filter(nodes.List(node.nodes), CONCATENATE, line=node.lineno)
+            return self._filter(nodes.List(node.nodes), CONCATENATE)
         elif isinstance(node, nodes.List | nodes.Dict) or (isinstance(node, nodes.Tuple) and node.ctx == "load"):
             return self._filter(node, LITERAL)
         return node
 
-    def _filter(
-        self, node: nodes.Node, name: str, argument: int | None = None, line: int | None = None
-    ) -> nodes.Filter:
+    def _filter(self, node: nodes.Node, name: str, argument: int | None = None) -> nodes.Filter:
         arguments = [] if argument is None else [nodes.Const(argument)]
-        call = nodes.Filter(cast("nodes.Expr", node), name, arguments, [], None, None, lineno=line or node.lineno or 1)
-        call.set_environment(self._environment)
-        return call
+        return nodes.Filter(cast("nodes.Expr", node), name, arguments, [], None, None)
 
     def _check(self, node: nodes.Node) -> None:
         if type(node) not in _ALLOWED:
@@ -135,7 +131,9 @@ class Guard(NodeTransformer):
             names = target.as_const(nodes.EvalContext(self._environment, self._name))
         except nodes.Impossible:
             self._refuse(node, "the name of another template must be written out, in quotes")
-        names = (names,) if isinstance(names, str) else tuple(names)
+        names = tuple(names) if isinstance(names, list | tuple) else (names,)
+        if not names:
+            self._refuse(node, "at least one template must be named")
         try:
             checked = tuple(map(check_name, names))
         except ValueError as error:
@@ -143,4 +141,4 @@ class Guard(NodeTransformer):
         self.references.append((node, checked, not getattr(node, "ignore_missing", False)))
 
     def _refuse(self, node: nodes.Node, message: str) -> None:
-        raise TemplateSyntaxError(message, node.lineno or 1, self._name)
+        raise TemplateSyntaxError(message, node.lineno, self._name)

@@ -30,7 +30,7 @@ _LEAVES: Final[Mapping[type, object]] = {
     dt.date: dt.date(2026, 1, 1),
     dt.timedelta: dt.timedelta(),
 }
-_ONE_OF_MANY: Final = frozenset({"first", "last", "random", "min", "max"})
+_ONE_OF_MANY: Final = frozenset({"first", "last", "min", "max"})
 _SOME_OF_MANY: Final = frozenset({"list", "sort", "reverse", "unique", "select", "reject", "selectattr", "rejectattr"})
 _MAY_BE_MISSING: Final = frozenset({"defined", "undefined", "default", "d"})
 """Tests and filters that ask whether there is a value at all."""
@@ -114,13 +114,19 @@ def _asked(node: nodes.Test | nodes.Filter) -> Iterator[str]:
 
 
 def _key(node: nodes.Node) -> str | None:
-    """Write `order.total` as such; None for what is no chain of names."""
+    """Write `order.total` and `order['total']` as `order.total`; None for what is no chain of names."""
     match node:
         case nodes.Name(name=name):
             return name
-        case nodes.Getattr(node=owner, attr=attribute):
+        case (
+            nodes.Getattr(node=owner, attr=attribute)
+            | nodes.Getitem(node=owner, arg=nodes.Const(value=str() as attribute))
+        ):
             key = _key(owner)
             return key and f"{key}.{attribute}"
+        case nodes.Getitem(node=owner, arg=nodes.Const(value=int() as index)):
+            key = _key(owner)
+            return key and f"{key}[{index}]"
     return None
 
 
@@ -244,7 +250,7 @@ def _no_such(owner: object, name: str, key: str | None) -> str:
     """Say that *owner* has nothing of that name; the words of errors that come up while rendering."""
     if isinstance(owner, Mapping) and key is not None:
         hint = did_you_mean(name, owner) or f"; it has {', '.join(sorted(owner))}"
-        return f"'{key.rpartition('.')[0]}' has no '{name}'{hint}"
+        return f"'{key.removesuffix(f'.{name}')}' has no '{name}'{hint}"
     return f"{kind_of(owner)} has no '{name}'{did_you_mean(name, readable_names(owner))}"
 
 

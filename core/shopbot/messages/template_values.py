@@ -190,6 +190,8 @@ def admit(value: object, budget: Budget) -> object:
         isinstance(value, AbstractSet) and not isinstance(value, set | frozenset)
     ):
         value = list(islice(value, MAX_ITERATIONS + 1))
+        if len(value) > MAX_ITERATIONS:  # to go on with the first of them would count or add up too few
+            raise LimitReachedError(f"a list of more than {MAX_ITERATIONS} items is too large to be computed")
     if isinstance(value, int):
         if value.bit_length() > MAX_BITS:
             raise LimitReachedError("the number is too large")
