@@ -16,7 +16,6 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
@@ -94,11 +93,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--by-import", action="store_true", help="import shopbot anew for every mutant, which takes longer"
     )
-    parser.add_argument(
-        "--both-ways",
-        action="store_true",
-        help="try every mutant in place and by the import, and say where they differ",
-    )
     parser.add_argument("--keep-covering", action="store_true", help="believe an earlier run which tests execute what")
     return parser
 
@@ -127,23 +121,9 @@ def _covering(suite: Suite, options: argparse.Namespace) -> Covering:
 
 
 def _try(candidates: Sequence[Candidate], options: argparse.Namespace) -> Iterator[Result]:
-    if options.both_ways:
-        return _try_both_ways(candidates, options)
     if options.by_import:
         return try_all(candidates, by_import.trial, processes=options.processes, patience=options.patience)
     return try_in_place(candidates, processes=options.processes, patience=options.patience)
-
-
-def _try_both_ways(candidates: Sequence[Candidate], options: argparse.Namespace) -> Iterator[Result]:
-    """Try each mutant in place and by the import; the results are those in place, or say that the two differ."""
-    limits = {"processes": options.processes, "patience": options.patience}
-    in_place = {id(result.mutant): result for result in try_in_place(candidates, **limits)}
-    for result in try_all(candidates, by_import.trial, **limits):
-        other = in_place[id(result.mutant)]
-        if other.verdict is not result.verdict:
-            print(f"  in place {other.verdict}, by the import {_line(result)}", flush=True)
-            other = replace(other, verdict=Verdict.DISPUTED)
-        yield other
 
 
 def _check_original(chosen: Sequence[Candidate], covering: Covering, options: argparse.Namespace) -> None:

@@ -48,8 +48,6 @@ class Verdict(StrEnum):
     SURVIVED = "survived"
     UNTESTED = "untested"
     """No test executes the line."""
-    DISPUTED = "disputed"
-    """In place and by the import do not come to the same."""
 
 
 @dataclass(frozen=True, slots=True)
