@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from structlog.testing import capture_logs
 
 from shopbot.model.cart import CartResult
 from shopbot.model.event import Event, Source
@@ -160,6 +161,15 @@ async def test_a_step_that_gives_up_ends_the_rule_even_for_a_cart(tmp_path: Path
     assert shop.sender.received == []
 
 
+async def test_a_dead_letter_has_a_reason_although_the_step_that_put_the_event_off_gave_none(tmp_path: Path) -> None:
+    async with parts(tmp_path, Stamps(Outcome(status=Status.DEFERRED, detail="not today"))) as shop:
+        earlier = [a_line("0:other", Status.DEFERRED)] * 2
+        _, settlement = await an_engine(shop, STAMPING).process(a_delivery(journal=earlier))
+
+    assert (settlement.disposition, settlement.status) == (Disposition.DEAD, Status.FAILED)
+    assert settlement.reason is Reason.WEBHOOK_PROCESSING_ERROR
+
+
 async def test_of_two_cart_steps_the_first_that_failed_says_why(tmp_path: Path) -> None:
     first, second = CLEAR, replace(CLEAR, place="5:clear_cart")
     rule = Rule(RULE.name, RULE.topics, (RESOLVE, first, second))
@@ -225,6 +235,22 @@ async def test_the_journal_says_how_long_each_step_and_the_whole_rule_took(
         attempt, _ = await an_engine(shop, STAMPING).process(a_delivery())
 
     assert [(line.step, line.milliseconds) for line in attempt.entries] == [("1:stamps0", 2000.0), ("", 7000.0)]
+
+
+async def test_a_shopper_who_writes_brings_back_what_found_the_window_closed_and_the_log_says_how_many(
+    tmp_path: Path,
+) -> None:
+    """Once: what they write next finds nothing that waits, and the log has nothing to say."""
+    body = {"sender": {"id": PSID}, "message": {"text": "Hi"}}
+    async with parts(tmp_path) as shop:
+        await shop.desk.store.client.zadd(KEYS.dead, {OTHER: 1})
+        await shop.desk.conversations.wait(PSID, OTHER, NOW)
+        with capture_logs() as logged:
+            for _ in range(2):
+                await an_engine(shop).process(a_delivery("messenger/message", body))
+
+        assert await shop.desk.store.client.xlen(KEYS.inbox) == 1
+        assert [(line["event"], line["count"]) for line in logged] == [("messages_released", 1)]
 
 
 async def test_an_act_of_nobody_opens_no_window(tmp_path: Path) -> None:

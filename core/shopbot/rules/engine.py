@@ -141,9 +141,9 @@ class Engine:
 
     async def _run_step(self, attempt: Attempt, rule: Rule, step: Step) -> Outcome:
         earlier = attempt.settled(rule.name, step.place)
-        if earlier is not None and step.name == "save_order_reference":
-            attempt.reference_saved = True
         if earlier is not None and step.name not in _FOUND_ANEW:
+            if step.name == "save_order_reference":
+                attempt.reference_saved = True
             return Outcome(status=earlier.status, reason=earlier.reason)
         started = time.monotonic()
         outcomes = await self._steps.run(attempt, rule, step)
