@@ -9,7 +9,7 @@ import pytest
 from jinja2.exceptions import UndefinedError
 from jinja2.runtime import Undefined
 
-from shopbot.messages.template_budget import MAX_ITERATIONS, MAX_TEXT, Budget, LimitReachedError
+from shopbot.messages.template_budget import MAX_ITERATIONS, MAX_TEXT, MAX_WORK, Budget, LimitReachedError
 from shopbot.messages.template_operations import (
     bounded_range,
     check_replace,
@@ -19,7 +19,7 @@ from shopbot.messages.template_operations import (
     operate,
     percent_format,
 )
-from shopbot.messages.template_values import NotTextError
+from shopbot.messages.template_values import NotTextError, size_of
 
 
 def compute(left: object, symbol: str, right: object) -> object:
@@ -224,6 +224,15 @@ def test_a_range_has_as_many_numbers_as_a_rendering_may_loop() -> None:
     assert bounded_range(5, 0, -1) == range(5, 0, -1)
     with pytest.raises(LimitReachedError, match="at most 10000"):
         bounded_range(MAX_ITERATIONS + 1)
+
+
+def test_what_an_operator_looks_through_counts_however_small_its_result_is() -> None:
+    names = frozenset(map(str, range(1_000)))
+    budget = Budget()
+    for _ in range(MAX_WORK // (2 * size_of(names) + 1)):
+        assert operate("-", names, names, budget) == frozenset()
+    with pytest.raises(LimitReachedError, match="too many steps"):
+        operate("-", names, names, budget)
 
 
 def test_a_text_times_what_is_no_number_is_left_to_python() -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from jinja2.runtime import Undefined
 
 from shopbot.messages.template_budget import MAX_ITERATIONS, Budget, LimitReachedError
-from shopbot.messages.template_values import NotTextError, admit, check_length, kind_of
+from shopbot.messages.template_values import NotTextError, admit, check_length, kind_of, size_of
 
 MAX_POWER: Final = 64
 MAX_FIELD_WIDTH: Final = 200
@@ -51,6 +51,8 @@ def operate(symbol: str, left: object, right: object, budget: Budget) -> object:
         return admit(percent_format(left, right), budget)
     elif symbol == "**":
         _check_power(right)
+    # For what is looked through, too: of two large sets the difference may be small.
+    budget.spend(size_of(left) + size_of(right))
     return admit(_OPERATORS[symbol](left, right), budget)
 
 
