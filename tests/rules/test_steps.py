@@ -319,6 +319,8 @@ class TestAStepOfTheShopsOwn:
             (Outcome.done("stamped"), Status.DONE, None, "stamped", None),
             (Outcome.failed(Reason.FILTERED, "no"), Status.FAILED, Reason.FILTERED, "no", None),
             (Outcome.done("as", plugin="somebody else"), Status.DONE, None, "as", None),
+            (Outcome(status=Status.FAILED, detail="no"), Status.FAILED, Reason.PLUGIN_FAILED, "no", None),
+            (Outcome(status=Status.SKIPPED, detail="no"), Status.SKIPPED, None, "no", None),
             (Retry("soon", after_seconds=3.0), Status.DEFERRED, Reason.PLUGIN_FAILED, "soon", 3.0),
             (ValueError("a bug"), Status.DEFERRED, Reason.PLUGIN_FAILED, "ValueError in run_step: a bug", None),
             (

@@ -226,4 +226,7 @@ class Steps:
         if outcome.status is Status.HELD:
             # Nothing would ever free it.
             return Outcome.failed(Reason.PLUGIN_FAILED, "run_step answered held", plugin=plugin.place)
-        return outcome.model_copy(update={"plugin": plugin.place})
+        reason = outcome.reason
+        if outcome.status is Status.FAILED and reason is None:
+            reason = Reason.PLUGIN_FAILED  # a dead letter is found by its reason
+        return outcome.model_copy(update={"plugin": plugin.place, "reason": reason})
