@@ -362,3 +362,30 @@ def test_other_types_have_examples_too(annotation: Any, example: object) -> None
     made = example_of(annotation)
 
     assert (type(made), made) == (type(example), example)
+
+
+@pytest.mark.parametrize(
+    ("source", "slip"),
+    [
+        ("{{ (shop if order.test else shop).nmae }}", "1: a mapping has no 'nmae'; did you mean 'name'?"),
+        ("{{ shop.nested.order.totl }}", "1: an Order has no 'totl'; did you mean 'total'?"),
+    ],
+)
+def test_a_mapping_without_a_name_of_its_own_is_followed_too(source: str, slip: str) -> None:
+    known = {**READABLE, "shop": {"name": "", "nested": {"order": READABLE["order"]}}}
+
+    assert slips(source, known) == [slip]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ shop[order.name] }}",
+        "{{ order.created_at.year.numerator }}",
+        "{% for one, other in orders %}{{ one.anything }}{% endfor %}",
+        "{% set o = order %}{% set o %}text{% endset %}{{ o.anything }}",
+        "{% if order.test %}{% set o = order %}{% else %}{% set o %}text{% endset %}{% endif %}{{ o.anything }}",
+    ],
+)
+def test_what_may_be_one_thing_or_another_is_no_slip(source: str) -> None:
+    assert slips(source) == []

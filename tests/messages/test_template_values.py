@@ -328,3 +328,14 @@ def test_a_text_may_be_announced_up_to_its_limit() -> None:
     check_length(MAX_TEXT)
     with pytest.raises(LimitReachedError, match="grows beyond"):
         check_length(MAX_TEXT + 1)
+
+
+class Rate(BaseModel):
+    """Has a currency, and is no sum of money."""
+
+    currency: str = "EUR"
+
+
+def test_what_has_a_currency_and_no_amount_is_not_written_as_money() -> None:
+    with pytest.raises(NotTextError, match="cannot show a Rate as a whole"):
+        text_of(Rate(), Formatting(Locale("en"), UTC))

@@ -243,7 +243,7 @@ class _Reading:
             names[name] = value if alone else UNKNOWN
 
     def _slip(self, node: nodes.Node, message: str) -> None:
-        self.slips.append(Slip(node.lineno or 1, message))
+        self.slips.append(Slip(node.lineno, message))
 
 
 def _no_such(owner: object, name: str, key: str | None) -> str:

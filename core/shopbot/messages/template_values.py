@@ -117,7 +117,7 @@ def is_readable(value: object, name: str) -> bool:
 
 def _is_model_property(model: type[BaseModel], name: str) -> bool:
     """Tell properties that our models define from those that pydantic gives every model."""
-    if name.startswith("_") or inspect.getattr_static(BaseModel, name, None) is not None:
+    if inspect.getattr_static(BaseModel, name, None) is not None:
         return False
     return isinstance(inspect.getattr_static(model, name, None), property | cached_property)
 
