@@ -42,7 +42,7 @@ class SingleConnection(httpx.AsyncBaseTransport):
             except BaseException:
                 connection.abort()
                 raise
-            if connection.may_be_used_again():
+            if connection.begin_idling():
                 self._idle = connection
             else:
                 await connection.close()
@@ -64,8 +64,9 @@ class SingleConnection(httpx.AsyncBaseTransport):
     async def _take(self, request: httpx.Request) -> "_Connection":
         url = request.url
         origin = (url.scheme, url.host, url.port or _PORTS[url.scheme])
-        if self.is_ready() and self._idle is not None and self._idle.origin == origin:
-            connection, self._idle = self._idle, None
+        connection = self._idle
+        if connection is not None and connection.origin == origin and self.is_ready():
+            self._idle = None
             return connection
         await self.aclose()
         scheme, host, port = origin
@@ -93,8 +94,8 @@ class _Connection:
         """Say whether it has not been idle for too long, and nothing has come of the server since."""
         return not self._stream.has_news and self._clock() - self._idle_since < keep_alive_seconds
 
-    def may_be_used_again(self) -> bool:
-        """Say whether both sides want another request; it is then idle from now on."""
+    def begin_idling(self) -> bool:
+        """Be ready for another request from now on; False where one of the sides wants none."""
         if self._protocol.our_state is not h11.DONE or self._protocol.their_state is not h11.DONE:
             return False
         self._protocol.start_next_cycle()

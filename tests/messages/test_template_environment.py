@@ -10,17 +10,7 @@ import pytest
 
 from shopbot.messages.sandbox import TemplateError, TemplateSandbox
 from shopbot.messages.template_environment import TemplateDirectories
-
-
-def render(source: str, **context: object) -> str:
-    sandbox = TemplateSandbox([])
-    return sandbox.render(sandbox.compile_text(source, "t"), context)
-
-
-def failure(source: str, **context: object) -> str:
-    with pytest.raises(TemplateError) as caught:
-        render(source, **context)
-    return caught.value.message
+from support.rendering import failure, render
 
 
 class TestDirectories:

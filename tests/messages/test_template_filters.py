@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
+from typing import Any
 
 import pytest
 
-from shopbot.messages.sandbox import TemplateError, TemplateSandbox
+from shopbot.messages.sandbox import TemplateSandbox
+from support import rendering
 
-
-def render(source: str, **context: object) -> str:
-    sandbox = TemplateSandbox(
-        [],
-        filters={"swallow": lambda *_args, **_options: None},
-        tests={"there": lambda *_args, **_options: True},
-    )
-    return sandbox.render(sandbox.compile_text(source, "t"), context)
-
-
-def failure(source: str, **context: object) -> str:
-    with pytest.raises(TemplateError) as caught:
-        render(source, **context)
-    return caught.value.message
-
+SANDBOX = TemplateSandbox(
+    [],
+    filters={"swallow": lambda *_args, **_options: None},
+    tests={"there": lambda *_args, **_options: True},
+)
+render = partial(rendering.render, sandbox=SANDBOX)
+failure = partial(rendering.failure, sandbox=SANDBOX)
 
 LINES = [{"title": "Mug", "count": 2}, {"title": "Cup", "count": 1}]
 
@@ -55,7 +50,7 @@ LINES = [{"title": "Mug", "count": 2}, {"title": "Cup", "count": 1}]
     ],
 )  # fmt: skip
 def test_filters_take_their_arguments_by_place_and_by_name(source: str, text: str) -> None:
-    context: Mapping[str, object] = {
+    context: Mapping[str, Any] = {
         "lines": LINES,
         "pairs": [("a", "b"), ("c", "d")],
         "amounts": [Decimal("1.25"), Decimal("2.50")],

@@ -6,11 +6,7 @@ import pytest
 
 from shopbot.messages.sandbox import TemplateError, TemplateSandbox
 from shopbot.messages.template_language import check_name
-
-
-def render(source: str) -> str:
-    sandbox = TemplateSandbox([])
-    return sandbox.render(sandbox.compile_text(source, "t"), {})
+from support.rendering import render
 
 
 @pytest.mark.parametrize(

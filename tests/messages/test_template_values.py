@@ -338,4 +338,4 @@ class Rate(BaseModel):
 
 def test_what_has_a_currency_and_no_amount_is_not_written_as_money() -> None:
     with pytest.raises(NotTextError, match="cannot show a Rate as a whole"):
-        text_of(Rate(), Formatting(Locale("en"), UTC))
+        written(Rate())
