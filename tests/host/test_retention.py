@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from shopbot.host.retention import Retention
 from shopbot.privacy.files import ExportFiles
 from shopbot.store.dead_letters import DeadLetters, Selection
+from shopbot.store.log_rewrite import LogRewrite
 from shopbot.store.queue import Disposition
 from support.eventually import eventually
 from support.store_parts import JOURNAL_TTL_SECONDS, KEYS, NOW, a_queue, a_settlement, an_event, fill
@@ -27,10 +28,15 @@ async def die(store: OpenStore, count: int) -> DeadLetters:
 
 
 def a_retention(
-    letters: DeadLetters, directory: Path, *, dead_letter: timedelta | None, now: datetime = NOW
+    letters: DeadLetters,
+    directory: Path,
+    *,
+    dead_letter: timedelta | None,
+    log_rewrite: LogRewrite | None = None,
+    now: datetime = NOW,
 ) -> Retention:
     files = ExportFiles(directory, "acme.myshopify.com", ttl=timedelta(days=30))
-    return Retention(files, letters, dead_letter=dead_letter, log_rewrite=None, clock=lambda: now)
+    return Retention(files, letters, dead_letter=dead_letter, log_rewrite=log_rewrite, clock=lambda: now)
 
 
 @on_every_store
@@ -71,3 +77,13 @@ async def test_a_store_that_is_away_is_no_reason_to_stop_looking(tmp_path: Path)
             assert not running.done()
         retention.stop()
         await running
+
+
+async def test_the_embedded_store_s_log_is_written_anew_when_it_is_worth_it(tmp_path: Path) -> None:
+    async with running_store("embedded", tmp_path) as store:
+        letters = await die(store, 1)
+        unlimited = 1e9
+        log_rewrite = LogRewrite(store.client, KEYS, large_bytes=1, quiet_kilobytes_per_second=unlimited)
+        await a_retention(letters, tmp_path, dead_letter=None, log_rewrite=log_rewrite).enforce()
+
+        assert await store.calls("bgrewriteaof") == 1

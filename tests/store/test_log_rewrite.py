@@ -1,7 +1,8 @@
-"""The store's log on disk is written anew when somebody has asked for it, by whoever looks."""
+"""The store's log on disk is written anew when somebody has asked for it, or it is worth it, by whoever looks."""
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -83,3 +84,63 @@ async def test_a_failure_is_logged_and_it_is_tried_again(tmp_path: Path, monkeyp
             await eventually(was_tried_again, "it is tried again")
 
     assert {(entry["event"], entry["log_level"]) for entry in logs} == {("log_not_rewritten", "error")}
+
+
+async def test_a_log_that_has_grown_large_is_written_anew_once_few_write(tmp_path: Path) -> None:
+    async with running_store("embedded", tmp_path) as store:
+        rewrite = LogRewrite(store.client, KEYS, large_bytes=4_000_000, quiet_kilobytes_per_second=500)
+
+        async def is_flooded() -> bool:
+            await store.client.set("shopper", b"x" * 1_000_000)
+            grown = (await store.client.info("persistence"))["aof_current_size"] > 4_000_000
+            return bool(grown and (await store.client.info("stats"))["instantaneous_input_kbps"] > 5000)
+
+        await eventually(is_flooded, "the server has noticed")
+        await rewrite.when_quiet()
+        assert await store.calls("bgrewriteaof") == 0, "in the middle of a flood"
+
+        async def was_begun() -> bool:
+            await rewrite.when_quiet()
+            return await store.calls("bgrewriteaof") > 0
+
+        await eventually(was_begun, "the store has time for it")
+
+        async def is_small() -> bool:
+            return int((await store.client.info("persistence"))["aof_current_size"]) < 2_000_000
+
+        await eventually(is_small, "it ends")
+        await rewrite.when_quiet()
+        assert await store.calls("bgrewriteaof") == 1, "it is small now"
+
+
+async def test_a_log_that_has_not_grown_since_it_was_written_stays(tmp_path: Path) -> None:
+    """What is in it takes that room, so that nothing would be gained."""
+    async with running_store("embedded", tmp_path) as store:
+        rewrite = LogRewrite(store.client, KEYS, large_bytes=1, quiet_kilobytes_per_second=1e9)
+        for each in range(50):
+            await store.client.set(f"shopper {each}", random.randbytes(100_000))
+        await rewrite.ask()
+
+        async def is_over() -> bool:
+            return not await rewrite.go_on()
+
+        await eventually(is_over, "it ends")
+        await store.client.set("shopper 50", random.randbytes(4_000_000))
+        await rewrite.when_quiet()
+        assert await store.calls("bgrewriteaof") == 1
+
+        await store.client.set("shopper 50", random.randbytes(4_000_000))
+        await rewrite.when_quiet()
+        assert await store.calls("bgrewriteaof") == 2, "twice what it was"
+
+
+async def test_one_that_is_under_way_is_left_to_end(tmp_path: Path) -> None:
+    async with running_store("embedded", tmp_path) as store:
+        await store.client.config_set("rdb-key-save-delay", 1_000_000)  # a second for each key
+        await store.client.set("shopper", b"1")
+        rewrite = LogRewrite(store.client, KEYS, large_bytes=1, quiet_kilobytes_per_second=1e9)
+        with capture_logs() as logs:
+            for _ in range(3):
+                await rewrite.when_quiet()
+        assert await store.calls("bgrewriteaof") == 1
+        assert logs == []

@@ -64,7 +64,8 @@ class Retention:
         for path in await asyncio.to_thread(self._files.delete_old, now):
             self._log.info("export_deleted", file=str(path))
         if self._log_rewrite is not None:
-            await self._log_rewrite.go_on()
+            if not await self._log_rewrite.go_on():
+                await self._log_rewrite.when_quiet()
         if self._dead_letter is not None:
             await self._purge(now - self._dead_letter)
 

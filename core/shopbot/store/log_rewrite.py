@@ -1,7 +1,8 @@
-"""Has a store write its log on disk anew: what was erased stays there until it does.
+"""Has the embedded store write its log on disk anew: what was erased stays there until it does, and it only grows.
 
-A server with an append-only file keeps every command in it, long after the value is deleted. The embedded one would
-rewrite it by itself only when it has become large.
+A server with an append-only file keeps every command in it, long after the value is deleted. Left alone it rewrites the
+file when that has become large, which is in the middle of a flood: on two cores half as many webhooks are taken in
+meanwhile. So the embedded one does it by itself only from a size on that cannot be waited out (`store/server_process.py`).
 """
 
 import structlog
@@ -12,14 +13,33 @@ from shopbot.store.connection import script
 from shopbot.store.keys import Keys
 
 _DUE = b"due"
+_LARGE_BYTES = 512 * 1024 * 1024
+_QUIET_KILOBYTES_PER_SECOND = 1000.0
+"""More than a hundred orders a second, at three webhooks each, come with less: nothing but a flood is none."""
+_GROWTH = 2
+"""A log of so many times what was in it when it was last written is worth writing anew."""
 
 
 class LogRewrite:
-    """The rewriting of one store's log, asked for by whoever erases, done by whoever looks next."""
+    """The rewriting of one store's log: asked for by whoever erases, or worth it; done by whoever looks next."""
 
-    def __init__(self, client: Redis, keys: Keys) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        keys: Keys,
+        *,
+        large_bytes: int = _LARGE_BYTES,
+        quiet_kilobytes_per_second: float = _QUIET_KILOBYTES_PER_SECOND,
+    ) -> None:
+        """Prepare; nothing is asked of the store yet.
+
+        large_bytes: a smaller log stays as it is unless somebody asks.
+        quiet_kilobytes_per_second: while the store is sent more, it has other things to do.
+        """
         self._client = client
         self._keys = keys
+        self._large_bytes = large_bytes
+        self._quiet_kilobytes_per_second = quiet_kilobytes_per_second
         self._replace = script(client, "replace")
         self._remove = script(client, "remove")
         self._log = structlog.get_logger("shopbot.store")
@@ -44,10 +64,25 @@ class LogRewrite:
             return not await self._remove([key], [started])
         if state == started:
             self._log.error("log_not_rewritten", what_to_do="see valkey.log in the data directory: is the disk full?")
+        if await self._begin():
+            await self._replace([key], [state, started, 0])
+        return True
+
+    async def when_quiet(self) -> None:
+        """Begin it where nobody has asked, but the log has become large for what is in it, and little is going on."""
+        server = {**await self._client.info("persistence"), **await self._client.info("stats")}
+        large = max(self._large_bytes, _GROWTH * server.get("aof_base_size", 0))
+        if (
+            server.get("aof_current_size", 0) >= large
+            and server["instantaneous_input_kbps"] < self._quiet_kilobytes_per_second
+            and not server["aof_rewrite_in_progress"]
+        ):
+            await self._begin()
+
+    async def _begin(self) -> bool:
         try:
             await self._client.bgrewriteaof()
         except ResponseError as error:  # another process was faster, or the server keeps no such log
             self._log.warning("log_not_rewritten", error=str(error))
-            return True
-        await self._replace([key], [state, started, 0])
+            return False
         return True
