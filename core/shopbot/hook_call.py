@@ -113,13 +113,23 @@ _END = object()
 class _Bound(Generic[R]):
     """What all kinds of hooks have in common."""
 
-    __slots__ = ("_argument_indexes", "_contract", "_function", "_hook", "_limit_seconds", "instance", "place")
+    __slots__ = (
+        "_argument_indexes",
+        "_contract",
+        "_function",
+        "_hook",
+        "_limit_seconds",
+        "_takes_all",
+        "instance",
+        "place",
+    )
 
     def __init__(self, hook: str, instance: PluginInstance, implementation: pluggy.HookImpl) -> None:
         spec_arguments = list(inspect.signature(getattr(HookSpecs, hook)).parameters)[1:]
         self._hook = hook
         self._contract = CONTRACTS[hook]
         self._function: Callable[..., Any] = implementation.function
+        self._takes_all = list(implementation.argnames) == spec_arguments
         self._argument_indexes = [spec_arguments.index(name) for name in implementation.argnames]
         self._limit_seconds = instance.time_limit_seconds or self._contract.limit_seconds
         self.instance = instance
@@ -130,6 +140,8 @@ class _Bound(Generic[R]):
 
     def _call(self, args: tuple[object, ...]) -> Any:  # noqa: ANN401 - this is the pluggy edge
         """Hand over the arguments that the plugin takes."""
+        if self._takes_all:
+            return self._function(*args)
         return self._function(*[args[index] for index in self._argument_indexes])
 
     def _checked(self, answer: Any) -> R:  # noqa: ANN401 - this is the pluggy edge

@@ -44,6 +44,7 @@ class Plugin:
 
     def __init__(self, config: Config) -> None:
         self._keys = [secret.get_secret_value().encode() for secret in config.secrets]
+        self._verdicts = [Verified(Origin.SHOPIFY, index) for index in range(len(self._keys))]
         self._reject_status = config.reject_status
 
     @hookimpl
@@ -66,7 +67,7 @@ class Plugin:
             signer = index if right and signer is None else signer
         if signer is None:
             raise Rejected(self._reject_status, "the signature fits none of the configured secrets")
-        return Verified(Origin.SHOPIFY, signer)
+        return self._verdicts[signer]
 
     @hookimpl
     def sign_request(self, request: InboundRequest) -> Sequence[Mapping[str, str]] | None:

@@ -63,9 +63,8 @@ class Retention:
         now = self._clock()
         for path in await asyncio.to_thread(self._files.delete_old, now):
             self._log.info("export_deleted", file=str(path))
-        if self._log_rewrite is not None:
-            if not await self._log_rewrite.go_on():
-                await self._log_rewrite.when_quiet()
+        if self._log_rewrite is not None and not await self._log_rewrite.go_on():
+            await self._log_rewrite.when_quiet()
         if self._dead_letter is not None:
             await self._purge(now - self._dead_letter)
 

@@ -61,10 +61,12 @@ class Inbox:
         self._wakeup = asyncio.Event()
         self._closing = False
         self._writers: list[asyncio.Task[None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._log = structlog.get_logger("shopbot.store")
 
     def start(self) -> None:
         """Start the writing tasks on the running loop."""
+        self._loop = asyncio.get_running_loop()
         self._writers = [asyncio.create_task(self._write(), name="inbox-writer") for _ in range(_IN_FLIGHT)]
 
     async def stop(self) -> None:
@@ -82,7 +84,9 @@ class Inbox:
         Raises (from the future):
             StoreError: it could not be stored, or the inbox is stopped; the sender must be told to come again.
         """
-        accepted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        # Not the running loop each time: to be sure of it, Python 3.11 asks the kernel for the process's id.
+        loop = self._loop or asyncio.get_running_loop()
+        accepted: asyncio.Future[bool] = loop.create_future()
         if self._closing or not self._writers:
             accepted.set_exception(StoreError("the inbox is stopped"))
             return accepted

@@ -2,7 +2,7 @@
 
 A server with an append-only file keeps every command in it, long after the value is deleted. Left alone it rewrites the
 file when that has become large, which is in the middle of a flood: on two cores half as many webhooks are taken in
-meanwhile. So the embedded one does it by itself only from a size on that cannot be waited out (`store/server_process.py`).
+meanwhile. So the embedded one does it by itself only from a size on that cannot wait (`store/server_process.py`).
 """
 
 import structlog
