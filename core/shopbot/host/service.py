@@ -15,6 +15,7 @@ from shopbot.host.shop_host import Role, ShopHost
 from shopbot.metrics import Metrics
 from shopbot.store.errors import StoreError
 from shopbot.web.app import create_app
+from shopbot.web.connection import Connection
 from shopbot.web.metrics import MeteredShop
 
 _IDLE_LOOK_SECONDS = 0.05
@@ -98,7 +99,7 @@ async def serving(
             request_time_limit_seconds=request_time_limit_seconds,
             webhooks=role is not Role.WORKER,
         )
-        server = await app.create_server(sock=sock, return_asyncio_server=True, access_log=False)
+        server = await app.create_server(sock=sock, protocol=Connection, return_asyncio_server=True, access_log=False)
         if server is None:
             raise RuntimeError("Sanic made no server")
         try:

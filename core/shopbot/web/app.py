@@ -8,6 +8,7 @@ from typing import Protocol
 
 import structlog
 from sanic import HTTPResponse, Request, Sanic
+from sanic.config import Config
 from sanic.exceptions import SanicException
 from sanic.response import json
 
@@ -35,6 +36,12 @@ class Target(WebhookTarget, MessengerTarget, Protocol):
         """What the checkout and cart API works on; None for a shop without API keys."""
 
 
+class _Settings(Config):
+    """Sanic's settings; it asks for this one in every request, and is quick to find it as an attribute of the class."""
+
+    KEEP_ALIVE = True
+
+
 def create_app(
     *,
     shops: Mapping[str, Target],
@@ -56,7 +63,7 @@ def create_app(
     app = Sanic(
         f"shopbot-{secrets.token_hex(4)}",
         configure_logging=False,
-        env_prefix="SHOPBOT_SANIC_",
+        config=_Settings(env_prefix="SHOPBOT_SANIC_"),
         request_class=TimedRequest,
     )
     app.ctx.body_time_limit_seconds = request_time_limit_seconds
