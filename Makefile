@@ -20,9 +20,9 @@ bench: .venv/.installed
 
 coverage: .venv/.installed-test
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n auto -o timeout=600
-	$(BIN)/coverage combine --quiet
-	$(BIN)/python -m quality.coverage_by_package
+	@# A test that fails is no reason to show no table; it fails in the end all the same.
+	$(BIN)/coverage run -m pytest -n auto -o timeout=600; status=$$?; \
+	$(BIN)/coverage combine --quiet && $(BIN)/python -m quality.coverage_by_package && exit $$status
 
 # Hours for everything; `make mutation MODULES='shopbot.rules.rule shopbot_plugins.*'` takes minutes.
 mutation: .venv/.installed-test
