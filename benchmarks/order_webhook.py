@@ -12,7 +12,24 @@ SECRET = "benchmark-secret"  # noqa: S105 - signs nothing but made-up orders
 ID_PLACE = "{webhook-id}"
 """Stands in the request where the client puts an id of its own for each one; headers are not signed."""
 
-_SPARSE: dict[str, Any] = {"shipping_lines": [], "customer": None, "billing_address": None, "shipping_address": None}
+_SPARSE: dict[str, Any] = {
+    "shipping_lines": [],
+    "customer": None,
+    "billing_address": None,
+    "shipping_address": None,
+    "client_details": None,
+    "tax_lines": [],
+    # Amounts in two currencies, which orders of older API versions are without.
+    **dict.fromkeys(
+        (
+            *(f"current_{what}_set" for what in ("subtotal_price", "total_discounts", "total_price", "total_tax")),
+            *(f"{what}_set" for what in ("subtotal_price", "total_discounts", "total_price", "total_tax")),
+            "current_shipping_price_set",
+            "total_line_items_price_set",
+            "total_shipping_price_set",
+        )
+    ),
+}
 
 
 def order_of(size: int) -> bytes:
