@@ -8,6 +8,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -143,8 +144,7 @@ def try_all(candidates: Iterable[Candidate], trial: Trial, *, processes: int, pa
             ended, status = os.waitpid(child, os.WNOHANG)
             late = ended == 0 and time.monotonic() > run.deadline
             if late:
-                os.killpg(child, signal.SIGKILL)
-                os.waitpid(child, 0)
+                end(child)
             if late or ended:
                 del running[child]
                 shutil.rmtree(run.scratch, ignore_errors=True)
@@ -176,6 +176,14 @@ def fork(work: Callable[[], int]) -> int:
         code = work()
     finally:
         os._exit(code)  # the parent's way out is not the child's
+
+
+def end(child: int) -> None:
+    """Kill a forked process with its group, and wait for it; where all was halted it may not lead a group yet."""
+    with suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 def silence(descriptor: int) -> None:
