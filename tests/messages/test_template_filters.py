@@ -40,6 +40,7 @@ LINES = [{"title": "Mug", "count": 2}, {"title": "Cup", "count": 1}]
         ("{{ amounts[0] | upper }} {{ none | upper }} {{ amounts[0] | replace('.', ',') }}", "1.25  1,25"),
         ("{{ 'a\nb' | indent }}", "a\n    b"),
         ("{{ 'a\nb' | indent('>', true) }}", ">a\n>b"),
+        ("[{{ ' a ' | trim(none) }}]", "[a]"),
         ("{{ 'a\nb' | indent(width=2, first=true) }}", "  a\n  b"),
         ("{{ 'aa bb' | wordwrap(3, wrapstring='|') }} {{ 'a b' | wordwrap }}", "aa|bb a b"),
         ("[{{ 'a' | center | length }}]", "[80]"),
@@ -92,6 +93,7 @@ def test_other_arguments_are_refused_with_what_is_needed(source: str, message: s
 
 def test_what_is_just_allowed_is_done() -> None:
     assert render("{{ 1.5 | round(30) }} {{ 1.5 | round(-30) }}") == "1.5 0.0"
+    assert render("{{ ('x' * 65532) | indent | length }}") == "65532"
     assert render("{{ 'a' | indent(200, true) | length }} {{ 'aa' | wordwrap(1) | length }}") == "201 3"
 
 
