@@ -99,9 +99,8 @@ def choose(module: str, path: Path, mutant: Mutant, covering: Covering, budget_s
     chosen: list[str] = []
     total = 0.0
     mirror = f"test_{path.stem.strip('_')}"
-    for test in sorted(
-        covering.tests(path, mutant.lines), key=lambda test: Path(test.partition("::")[0]).stem != mirror
-    ):
+    executing = covering.tests(path, mutant.lines, defining=not mutant.function)
+    for test in sorted(executing, key=lambda test: Path(test.partition("::")[0]).stem != mirror):
         total += covering.seconds[test]
         if chosen and total > budget_seconds:
             break

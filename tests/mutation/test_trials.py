@@ -36,11 +36,17 @@ def greeting(order):
     return "hello"
 
 
+WAYS = {
+    "express": lambda order: order.cents + 500,
+    "mail": greeting,
+}
+
+
 def unseen(order):
     return not order.paid
 """
 TESTS = """
-from shop import Order, greeting
+from shop import WAYS, Order, greeting
 
 
 def test_a_paid_order_is_thanked_for(tmp_path, capfd):
@@ -54,6 +60,14 @@ def test_a_paid_order_is_thanked_for(tmp_path, capfd):
 
 def test_tax_is_added():
     assert Order(True, 200).total() == 238
+
+
+def test_a_parcel_can_go_by_express():
+    assert WAYS["express"](Order(True, 5)) == 505
+
+
+def test_a_parcel_can_go_by_mail():
+    assert WAYS["mail"](Order(True, 5)) == "hello"
 """
 SCRIPT = """
 import json, sys
@@ -109,7 +123,7 @@ def test_a_mutant_fares_the_same_in_place_as_by_the_import(tmp_path: Path) -> No
         "unseen: return not order.paid → return None": "untested",
         "unseen: not order.paid → order.paid": "untested",
     }
-    assert "  6 of 19 are decided by the import" in printed.splitlines()
+    assert "  10 of 23 are decided by the import" in printed.splitlines()
 
 
 HALTED = """
