@@ -119,7 +119,8 @@ def try_all(candidates: Iterable[Candidate], trial: Trial, *, processes: int, pa
     patience: how many times as long as without a fault the tests may take, before their mutant counts as stuck.
 
     What does not end in time is tried a second time, and so is what fails while everything here was halted for a
-    moment (a laptop that sleeps, a container that is paused): the limits of time in the tests go on meanwhile.
+    moment (a laptop that sleeps, a container that is paused): the limits of time in the tests go on meanwhile, ours
+    here do not.
     """
     running: dict[int, _Running] = {}
     waiting = iter(candidates)
@@ -137,9 +138,12 @@ def try_all(candidates: Iterable[Candidate], trial: Trial, *, processes: int, pa
                 scratch = Path(tempfile.mkdtemp(prefix="mutant-"))
                 deadline = time.monotonic() + 20 + patience * following.seconds
                 running[fork(partial(trial, following, scratch))] = _Running(following, deadline, scratch)
-        halted = time.monotonic() - looked > _HALT_SECONDS
+        unseen_seconds = time.monotonic() - looked
+        halted = unseen_seconds > _HALT_SECONDS
         for child, run in list(running.items()):
-            run.doubtful |= halted
+            if halted:
+                run.doubtful = True
+                run.deadline += unseen_seconds
             ended, status = os.waitpid(child, os.WNOHANG)
             late = ended == 0 and time.monotonic() > run.deadline
             if late:

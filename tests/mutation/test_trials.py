@@ -143,3 +143,36 @@ except ProcessLookupError:
 def test_a_trial_can_be_ended_before_it_leads_a_group_of_its_own(tmp_path: Path) -> None:
     """As one whose machine is halted between the two: by the time it goes on, its time is over."""
     assert run(HALTED, tmp_path) == "ended\n"
+
+
+HALTED_AGAIN_AND_AGAIN = """
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+from quality import trial
+from quality.mutants import original
+
+started = Path("started")
+
+
+def monotonic():
+    return time.monotonic() + 1000 * (started.stat().st_size if started.exists() else 0)
+
+
+def passing(_candidate, _scratch):
+    with started.open("a") as file:
+        file.write("x")
+    time.sleep(0.3)
+    return 0
+
+
+trial.time = SimpleNamespace(monotonic=monotonic, sleep=time.sleep)
+tried = trial.Candidate("shop", Path("shop.py"), original("", "shop.py"), ["a test"], seconds=1.0)
+print(*(result.verdict for result in trial.try_all([tried], passing, processes=1, patience=1.0)))
+"""
+
+
+def test_while_all_is_halted_no_time_goes_by_for_a_trial(tmp_path: Path) -> None:
+    """Or what is halted in each of its two trials would count as stuck, which is to say as noticed."""
+    assert run(HALTED_AGAIN_AND_AGAIN, tmp_path) == "survived\n"
