@@ -24,19 +24,25 @@ class Covering:
     imported: dict[str, list[int]]
     """By file: the lines that the import executes, or the collection of the tests."""
 
-    def tests(self, path: Path, lines: Iterable[int]) -> list[str]:
+    def tests(self, path: Path, lines: Iterable[int], *, defining: bool = False) -> list[str]:
         """List the tests of *lines*, the quickest first.
 
-        Of lines that only the import executes it is not known who looks at what they define: then it is every test in
-        a file with tests that execute anything else of *path*.
+        defining: whether they are executed once and define what others use, as a module's constants do.
+
+        Of such lines, and of others that only the import executes, it is not known who looks at what they define: then
+        it is every test in a file with tests that execute anything else of *path*. Those that execute a part of the
+        lines, such as a function in a mapping, come before them.
         """
         of_file = self.lines.get(str(path), {})
         executed = [line for line in lines if line in of_file]
         found = {test for line in executed for test in of_file[line]}
-        if executed and not found:
+        others: set[str] = set()
+        if executed and (defining or not found):
             files = {_file(test) for tests in of_file.values() for test in tests}
-            found = {test for test in self.seconds if _file(test) in files}
-        return sorted(found & self.seconds.keys(), key=lambda test: (self.seconds[test], test))
+            others = {test for test in self.seconds if _file(test) in files}
+        return sorted(
+            (found | others) & self.seconds.keys(), key=lambda test: (test not in found, self.seconds[test], test)
+        )
 
     def imports(self, path: Path, lines: Iterable[int]) -> bool:
         """Say whether one of *lines* is executed before the first test."""

@@ -8,6 +8,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -98,9 +99,8 @@ def choose(module: str, path: Path, mutant: Mutant, covering: Covering, budget_s
     chosen: list[str] = []
     total = 0.0
     mirror = f"test_{path.stem.strip('_')}"
-    for test in sorted(
-        covering.tests(path, mutant.lines), key=lambda test: Path(test.partition("::")[0]).stem != mirror
-    ):
+    executing = covering.tests(path, mutant.lines, defining=not mutant.function)
+    for test in sorted(executing, key=lambda test: Path(test.partition("::")[0]).stem != mirror):
         total += covering.seconds[test]
         if chosen and total > budget_seconds:
             break
@@ -119,7 +119,8 @@ def try_all(candidates: Iterable[Candidate], trial: Trial, *, processes: int, pa
     patience: how many times as long as without a fault the tests may take, before their mutant counts as stuck.
 
     What does not end in time is tried a second time, and so is what fails while everything here was halted for a
-    moment (a laptop that sleeps, a container that is paused): the limits of time in the tests go on meanwhile.
+    moment (a laptop that sleeps, a container that is paused): the limits of time in the tests go on meanwhile, ours
+    here do not.
     """
     running: dict[int, _Running] = {}
     waiting = iter(candidates)
@@ -137,14 +138,16 @@ def try_all(candidates: Iterable[Candidate], trial: Trial, *, processes: int, pa
                 scratch = Path(tempfile.mkdtemp(prefix="mutant-"))
                 deadline = time.monotonic() + 20 + patience * following.seconds
                 running[fork(partial(trial, following, scratch))] = _Running(following, deadline, scratch)
-        halted = time.monotonic() - looked > _HALT_SECONDS
+        unseen_seconds = time.monotonic() - looked
+        halted = unseen_seconds > _HALT_SECONDS
         for child, run in list(running.items()):
-            run.doubtful |= halted
+            if halted:
+                run.doubtful = True
+                run.deadline += unseen_seconds
             ended, status = os.waitpid(child, os.WNOHANG)
             late = ended == 0 and time.monotonic() > run.deadline
             if late:
-                os.killpg(child, signal.SIGKILL)
-                os.waitpid(child, 0)
+                end(child)
             if late or ended:
                 del running[child]
                 shutil.rmtree(run.scratch, ignore_errors=True)
@@ -176,6 +179,14 @@ def fork(work: Callable[[], int]) -> int:
         code = work()
     finally:
         os._exit(code)  # the parent's way out is not the child's
+
+
+def end(child: int) -> None:
+    """Kill a forked process with its group, and wait for it; where all was halted it may not lead a group yet."""
+    with suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 def silence(descriptor: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shopbot.messages.sandbox import TemplateSandbox
+from shopbot.messages.sandbox import TemplateError, TemplateSandbox
 from support import rendering
 
 SANDBOX = TemplateSandbox(
@@ -40,6 +41,7 @@ LINES = [{"title": "Mug", "count": 2}, {"title": "Cup", "count": 1}]
         ("{{ amounts[0] | upper }} {{ none | upper }} {{ amounts[0] | replace('.', ',') }}", "1.25  1,25"),
         ("{{ 'a\nb' | indent }}", "a\n    b"),
         ("{{ 'a\nb' | indent('>', true) }}", ">a\n>b"),
+        ("[{{ ' a ' | trim(none) }}]", "[a]"),
         ("{{ 'a\nb' | indent(width=2, first=true) }}", "  a\n  b"),
         ("{{ 'aa bb' | wordwrap(3, wrapstring='|') }} {{ 'a b' | wordwrap }}", "aa|bb a b"),
         ("[{{ 'a' | center | length }}]", "[80]"),
@@ -84,6 +86,7 @@ def test_filters_take_their_arguments_by_place_and_by_name(source: str, text: st
         ("{{ 'a' | center(201) }}", "a width must be a number from 0 to 200"),
         ("{{ 'a' | center(x=1) }}", "the filter 'center' failed: "),
         ("{{ 1 is divisibleby(0) }}", "the test 'divisibleby' failed: "),
+        ("{{ nobody is odd }}", "'nobody' is not defined"),
     ],
 )  # fmt: skip
 def test_other_arguments_are_refused_with_what_is_needed(source: str, message: str) -> None:
@@ -92,6 +95,7 @@ def test_other_arguments_are_refused_with_what_is_needed(source: str, message: s
 
 def test_what_is_just_allowed_is_done() -> None:
     assert render("{{ 1.5 | round(30) }} {{ 1.5 | round(-30) }}") == "1.5 0.0"
+    assert render("{{ ('x' * 65532) | indent | length }}") == "65532"
     assert render("{{ 'a' | indent(200, true) | length }} {{ 'aa' | wordwrap(1) | length }}") == "201 3"
 
 
@@ -118,6 +122,30 @@ def test_a_list_that_is_joined_may_be_as_long_as_any_text() -> None:
     assert render("{{ ['x' * 65534] | join(', ') | length }}") == "65534"
     assert "grows beyond" in failure("{{ ['x' * 65000, 'x' * 600] | join }}")
     assert "grows beyond" in failure("{{ ['x', 'x'] | join('x' * 65530 ~ 'yyyyyy') }}")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ ('a' * 500) | replace('a', 'x' * 65536) }}",
+        "{{ ('\n' * 60000) | indent(200, true, true) }}",
+        "{{ ('\n' * 60000) | indent('>' * 200, true, true) }}",
+        "{{ ('x ' * 32000) | wordwrap(1, wrapstring='-' * 1000) }}",
+        "{% set a = 'x' * 65536 %}{{ [" + "a, " * 30 + "] | join(a) }}",
+    ],
+)
+def test_what_would_be_too_long_is_refused_before_it_is_made(source: str) -> None:
+    """Of two short texts a filter makes gigabytes."""
+    template = SANDBOX.compile_text(source, "t")
+    tracemalloc.start()
+    try:
+        with pytest.raises(TemplateError, match="grows beyond"):
+            SANDBOX.render(template, {})
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak_bytes < 1_000_000
 
 
 _LONG = "{% set a = 'x' * 40000 %}"

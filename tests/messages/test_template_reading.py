@@ -109,6 +109,11 @@ class TestFilesThatTakeInOthers:
 
         assert self.read(tmp_path, a=a, b="{{ hi }} {{ order.number }} {{ parcel.psid }}") == []
 
+    def test_what_a_macro_is_called_with_may_be_read_by_what_it_takes_in(self, tmp_path: Path) -> None:
+        a = "{% macro m(line, order) %}{% include 'b.j2' %}{% endmacro %}{{ m(1, 2) }}"
+
+        assert self.read(tmp_path, a=a, b="{{ line }} {{ order.anything }}") == []
+
     def test_what_is_imported_may_be_anything(self, tmp_path: Path) -> None:
         a = "{% import 'b.j2' as tools %}{% from 'b.j2' import m as n %}{{ tools.anything }}{{ n() }}"
 
@@ -325,6 +330,7 @@ def test_what_is_not_known_is_no_slip(source: str) -> None:
         ("{{ basket.prices[0].x is defined }}{{ basket.prices[1].x }}", "1: a Money has no 'x'"),
         ("{{ shop.zzz }}", "1: 'shop' has no 'zzz'; it has empty, name"),
         ("{{ (shop | d({})).nmae }}{{ nobody }}", "1: 'nobody' is not defined"),
+        ("{{ (basket.prices | list)[0].x is defined }}{{ (basket.prices | sort)[0].x }}", "1: a Money has no 'x'"),
     ],
 )
 def test_what_is_known_not_to_exist_is_named_once(source: str, slip: str) -> None:
@@ -385,6 +391,7 @@ def test_a_mapping_without_a_name_of_its_own_is_followed_too(source: str, slip: 
         "{% for one, other in orders %}{{ one.anything }}{% endfor %}",
         "{% set o = order %}{% set o %}text{% endset %}{{ o.anything }}",
         "{% if order.test %}{% set o = order %}{% else %}{% set o %}text{% endset %}{% endif %}{{ o.anything }}",
+        "{% if order.test %}{% set o %}text{% endset %}{% else %}{% set o = order %}{% endif %}{{ o.anything }}",
     ],
 )
 def test_what_may_be_one_thing_or_another_is_no_slip(source: str) -> None:

@@ -65,6 +65,11 @@ class Amount(BaseModel):
     currency: str
 
 
+class Price(NamedTuple):
+    amount: Decimal
+    currency: str
+
+
 class Half(BaseModel):
     amount: Decimal = Decimal(1)
 
@@ -197,6 +202,7 @@ def test_a_value_is_written_as_a_shopper_reads_it(value: object, text: str) -> N
     ("value", "advice"),
     [
         *((several, "cannot show a list") for several in ([1], (1,), {1}, range(3), iter([1]), {1: 2}.keys())),
+        (Price(Decimal(1), "EUR"), "cannot show a list"),
         ({"a": 1}, "cannot show a whole mapping"),
         ("a".upper, "call it with"),
         (Half(), "cannot show a Half as a whole"),

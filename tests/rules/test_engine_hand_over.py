@@ -19,11 +19,13 @@ from shopbot.model.outcome import JournalEntry, Outcome, Status
 from shopbot.plugin import ChannelDown, InDoubt, Reason, Retry
 from shopbot.rules.backoff import Backoff
 from shopbot.rules.engine import Engine
+from shopbot.rules.news import read_news
 from shopbot.rules.redaction import Redaction
 from shopbot.rules.rule import Filters, OncePer, Rule, Step
 from shopbot.store.erased import Erased
 from shopbot.store.queue import Delivery, Disposition
 from shopbot.testing.orders import order_bytes, paid_order
+from support.attacked_shop import message
 from support.dispatch_desk import DEADLINE, ORDER_ID, PSID, Told, a_ticket, take
 from support.store_parts import KEYS, NOW, a_line
 from support.told_steps import CLEAR, RESOLVE, RULE, SAVE, SEND, TRUSTED, Clears, Finds, Parts, Stamps, parts
@@ -31,6 +33,7 @@ from support.told_steps import CLEAR, RESOLVE, RULE, SAVE, SEND, TRUSTED, Clears
 STAMP = Step("1:stamps0", "stamps0")
 STAMPING = Rule("stamping", RULE.topics, (STAMP,))
 OTHER = "webhook:other"
+ORDERS = "{{ orders | map(attribute='number') | join(' ') or 'no orders' }}"
 
 
 def an_engine(shop: Parts, *rules: Rule, first_seconds: float = 100.0) -> Engine:
@@ -88,6 +91,29 @@ async def test_a_retried_message_confirms_the_order_that_the_first_attempt_has_k
 
         assert len(shop.sender.received) == 1
         assert await confirmed(shop) is kept_before
+
+
+@pytest.mark.parametrize(
+    ("finding", "topic", "body"),
+    [
+        ("find_orders", "messenger/message", {"sender": {"id": PSID}, "message": {"text": "Where is it?"}}),
+        ("update_order_reference", "orders/updated", paid_order(order_id=ORDER_ID)),
+    ],
+)
+async def test_a_retried_message_is_about_the_orders_that_the_first_attempt_has_found(
+    tmp_path: Path, finding: str, topic: str, body: Mapping[str, object]
+) -> None:
+    """Orders are in no journal: they are looked for again."""
+    step, send = Step(f"1:{finding}", finding), replace(SEND, place="2:send_message")
+    rule = Rule(RULE.name, frozenset({topic}), (step, send))
+    order = read_news("orders/paid", paid_order(order_id=ORDER_ID)).order
+    assert order is not None
+    async with parts(tmp_path, messages=message(text=ORDERS)) as shop:
+        await shop.desk.references.save(order, PSID)
+        await shop.shoppers.remember(ORDER_ID, PSID)
+        await an_engine(shop, rule).process(a_delivery(topic, body, journal=[a_line(step.place)]))
+
+    assert [sent.text for sent in shop.sender.received] == [order.name]
 
 
 async def test_a_rule_that_cannot_find_the_shopper_takes_none_from_a_rule_before_it(tmp_path: Path) -> None:

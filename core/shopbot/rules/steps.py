@@ -206,7 +206,7 @@ class Steps:
             confirms_order=attempt.reference_saved,
             reference=attempt.reference,
             claim_ttl_seconds=self._order_ttl_seconds if rule.by_business_key else self._event_ttl_seconds,
-            asked=attempt.sender is not None and rule.filters.asks,
+            asked=rule.filters.asks,
             lined_up=attempt.lined_up,
         )
         return [await self._dispatcher.send(request)]
