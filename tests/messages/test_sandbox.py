@@ -657,7 +657,7 @@ class TestExpressions:
         assert str(caught.value).startswith("rules[0].if: ")
 
     def test_braces_get_a_hint(self) -> None:
-        with pytest.raises(TemplateError, match=r"without \{\{ \}\}"):
+        with pytest.raises(TemplateError, match=r"^if: .*without \{\{ \}\}"):
             TemplateSandbox([]).compile_expression("{{ order.name }}")
 
     @pytest.mark.parametrize("source", ["  {{ order.name }}", "{% if order %}"])

@@ -146,7 +146,7 @@ def test_the_bundled_templates_have_no_slips(path: Path) -> None:
 def test_an_expression_is_read_as_a_whole() -> None:
     reading = TemplateSandbox([]).read_expression("order.test or order.totl.amount > 5 and text", READABLE_BY_RULES)
 
-    assert [slip.message for slip in reading.slips] == ["an Order has no 'totl'; did you mean 'total'?"]
+    assert [str(slip) for slip in reading.slips] == ["if:1: an Order has no 'totl'; did you mean 'total'?"]
     assert reading.names == {"order", "text"}
 
 
