@@ -283,6 +283,7 @@ def test_the_type_of_what_is_read_is_followed(source: str) -> None:
     [
         "{{ basket.anything.x }}",
         "{{ basket.prices[0].x is defined }}{{ basket['prices'][0]['x'] }}",
+        "{{ (basket.prices | first).x is defined }}{{ (basket.prices | first).x }}",
         "{{ shop['a.b'] | d(1) }}{{ shop['a.b'] }}",
         "{{ basket.names[0][:3].x }}",
         "{{ shop.empty[0].x }}",

@@ -110,7 +110,12 @@ def _stored(target: nodes.Node) -> list[str]:
 def _asked(node: nodes.Test | nodes.Filter) -> Iterator[str]:
     """Give what a template asks for before it reads it: it knows that there may be none."""
     if node.name in _MAY_BE_MISSING and node.node is not None:
-        yield from filter(None, [_key(node.node)])
+        yield _sameness(node.node)
+
+
+def _sameness(node: nodes.Node) -> str:
+    """Write what two nodes have in common that read the same, however each of them is written."""
+    return _key(node) or repr(node)
 
 
 def _key(node: nodes.Node) -> str | None:
@@ -194,7 +199,7 @@ class _Reading:
             return owner[name]
         if is_readable(owner, name):
             return _field(owner, name)
-        if _key(node) not in self._guarded:
+        if _sameness(node) not in self._guarded:
             self._slip(node, _no_such(owner, name, _key(node)))
         return UNKNOWN
 
