@@ -64,8 +64,13 @@ class HostProcess:
         return [pid for pid, command in children(self.pid).items() if "valkey-server" in command]
 
     def log(self, event: str) -> list[dict[str, Any]]:
-        """Give the log's lines about an event."""
-        lines = [json.loads(line) for line in self.log_file.read_text().splitlines() if line.startswith("{")]
+        """Give the log's lines about an event.
+
+        What comes after the last line break is being written: a reader may see half of a line that the host
+        writes with one call.
+        """
+        whole, _, _ = self.log_file.read_bytes().rpartition(b"\n")
+        lines = [json.loads(line) for line in whole.splitlines() if line.startswith(b"{")]
         return [line for line in lines if line.get("event") == event]
 
     async def post(self, topic: str, body: Mapping[str, Any], *, webhook_id: str | None = None) -> str:
