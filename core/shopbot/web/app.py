@@ -37,9 +37,13 @@ class Target(WebhookTarget, MessengerTarget, Protocol):
 
 
 class _Settings(Config):
-    """Sanic's settings; it asks for this one in every request, and is quick to find it as an attribute of the class."""
+    """Sanic's settings; it asks for two of them in every request, and is quick to find these as attributes."""
 
-    KEEP_ALIVE = True
+    def __init__(self, *, env_prefix: str) -> None:
+        """Read them from Sanic's defaults and the environment variables that begin with *env_prefix*."""
+        super().__init__(env_prefix=env_prefix)
+        for name in ("KEEP_ALIVE", "REQUEST_BUFFER_SIZE"):
+            object.__setattr__(self, name, self[name])  # its own way writes an item, which is looked for last
 
 
 def create_app(

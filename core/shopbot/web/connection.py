@@ -1,13 +1,9 @@
 """A client's connection as Sanic serves it, with a lighter way to wait for what the client sends next."""
 
 import asyncio
-from time import monotonic
 from typing import Any
 
 from sanic.server import HttpProtocol
-
-_MOST_UNREAD_BYTES = 65_536
-"""So much of a body may wait to be read; the client sends more when some of it has been."""
 
 
 class Connection(HttpProtocol):
@@ -26,11 +22,7 @@ class Connection(HttpProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Keep what came, and wake whoever waits for it."""
-        self._time = monotonic()
-        unread = self.recv_buffer
-        unread += data
-        if len(unread) >= _MOST_UNREAD_BYTES and self.transport is not None:
-            self.transport.pause_reading()
+        super().data_received(data)
         if self._more is not None:
             more, self._more = self._more, None
             if not more.done():  # else the wait was cancelled
