@@ -66,7 +66,7 @@ async def _until_curl(process: asyncio.subprocess.Process) -> tuple[str, str]:
 async def _carried_out(curl: str) -> int:
     """Do what the line says."""
     url, headers, body = _order_of(curl)
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30.0) as client:
         return (await client.post(url, content=body, headers=headers)).status_code
 
 

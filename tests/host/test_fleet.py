@@ -108,7 +108,7 @@ async def a_fleet(directory: Path) -> AsyncIterator[Fleet]:
             )
         )
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=10.0))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=30.0))
         for messenger in messengers.values():
             messenger.webhook_url = f"{url}/webhooks/messenger"
         store = connect(store_url(fleet.blueprints[0]))

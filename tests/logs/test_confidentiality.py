@@ -137,7 +137,7 @@ async def logged(host: HostProcess, event: str, count: int = 1) -> list[dict[str
         lines = host.log(event)
         return lines if len(lines) >= count else []
 
-    return await eventually(look, f"{count} times {event} in {host.log_file}", limit_seconds=30)
+    return await eventually(look, f"{count} times {event} in {host.log_file}")
 
 
 async def everything_that_can_happen(host: HostProcess, messenger: MessengerSimulator) -> None:

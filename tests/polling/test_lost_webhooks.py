@@ -86,7 +86,7 @@ class SimulatedShop:
         return (confirmed_at - datetime.fromisoformat(order["created_at"])).total_seconds()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_every_order_is_confirmed_once_when_a_third_of_all_orders_lose_every_webhook(tmp_path: Path) -> None:
     clock, chance = ManualClock(), random.Random(7)  # noqa: S311 - the same bad day each time
     lost = set(chance.sample(range(1, ORDERS + 1), ORDERS // 3))

@@ -32,7 +32,7 @@ async def at_work(process: Process, *, every: timedelta = OFTEN) -> AsyncIterato
         yield poller
     finally:
         poller.stop()
-        await asyncio.wait_for(task, timeout=10)
+        await asyncio.wait_for(task, timeout=60)
 
 
 async def asked(plugin: ScriptedPoller, times: int) -> None:
@@ -205,7 +205,7 @@ class TestFaults:
             async def arrived() -> bool:
                 return await process.waiting() == [polled(7).event_id]
 
-            await eventually(arrived, "the order was taken in", limit_seconds=30)
+            await eventually(arrived, "the order was taken in")
 
 
 class TestHealth:

@@ -282,7 +282,7 @@ class TestTheSimulators:
         shopbot_messenger.page_usage = Usage(call_count=50)
         shopbot_messenger.app_webhook = AppWebhook("https://bot.example/webhooks/messenger", frozenset({"messages"}))
         shopbot_messenger.inject(Fault.error(4))
-        async with shopbot_messenger.serve() as address, httpx.AsyncClient(base_url=address) as client:
+        async with shopbot_messenger.serve() as address, httpx.AsyncClient(base_url=address, timeout=30.0) as client:
             body = {"recipient": {"id": PSID}, "messaging_type": "UPDATE", "message": {"text": "Hi"}}
             for _ in range(2):
                 await client.post("/v25.0/me/messages", json=body, headers={"Authorization": f"Bearer {PAGE_TOKEN}"})

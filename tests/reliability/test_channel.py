@@ -181,7 +181,7 @@ class TestThePace:
         async with shop_under_test(tmp_path, config=config(sender=sender), messenger=page, clock=clock) as shop:
             page.tokens.revoke()  # let a backlog gather
             await asyncio.gather(*(post_orders(shop, 50, first=1000 + 50 * n) for n in range(orders // 50)))
-            await eventually(lambda: all_parked(shop, orders), "a backlog", limit_seconds=60.0)
+            await eventually(lambda: all_parked(shop, orders), "a backlog")
             page.tokens.accept(PAGE_TOKEN)
             began = time.time()
             clock.move(seconds=PROBE_SECONDS + 1)
@@ -234,7 +234,7 @@ class TestThePace:
             await post_orders(shop, 1)
             await page.wait_for_sent(1)
             await post_orders(shop, 60, first=2000)
-            await page.wait_for_sent(61, timeout_seconds=30.0)
+            await page.wait_for_sent(61, timeout_seconds=60.0)
 
         gaps = [later.at - earlier.at for earlier, later in zip(page.sent[1:], page.sent[2:], strict=False)]
         # 290 a second would be 3.4 ms apart; the machine may be slow, but never faster than the gate.

@@ -17,7 +17,7 @@ KILLS = 30
 
 
 @needs_proc
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_over_thirty_kills_nothing_is_lost_and_nothing_comes_twice() -> None:
     """Of worker processes, whole hosts and stores, at random moments and at points of the send path."""
     ran = subprocess.run(  # noqa: S603 - our own script

@@ -92,7 +92,7 @@ async def test_waiting_does_not_fill_the_journal(tmp_path: Path) -> None:
     async with shop_under_test(tmp_path, config=config(retry={"attempts": 3, "first": "5s", "max": "5s"})) as shop:
         shop.messenger.inject(Fault.error(2))
         first, second = await post_orders(shop, 2, psid=PSID)
-        await shop.messenger.wait_for_sent(2, timeout_seconds=15.0)
+        await shop.messenger.wait_for_sent(2, timeout_seconds=60.0)
 
         record = await shop.finished(second)
         lines = [entry for entry in record.journal if entry.reason == "WAITING_FOR_EARLIER"]
@@ -111,7 +111,7 @@ async def test_two_processes_keep_every_shoppers_order(tmp_path: Path) -> None:
             # Each shopper's next order comes when the one before was answered, as webhooks of one shop do.
             await one_order_each(shop, turn)
             shop.messenger.inject(Fault.error(2))
-        await page.wait_for_sent(10 * len(SHOPPERS), timeout_seconds=30.0)
+        await page.wait_for_sent(10 * len(SHOPPERS), timeout_seconds=60.0)
 
     assert in_turn(page, 10)
 
@@ -128,7 +128,7 @@ async def test_what_was_parked_goes_out_before_what_comes_when_the_channel_opens
         clock.move(seconds=PROBE_SECONDS + 1)
         for turn in range(3, 6):
             await one_order_each(shop, turn)
-        await shop.messenger.wait_for_sent(6 * len(SHOPPERS), timeout_seconds=30.0)
+        await shop.messenger.wait_for_sent(6 * len(SHOPPERS), timeout_seconds=60.0)
 
         assert in_turn(shop.messenger, 6)
 

@@ -108,7 +108,7 @@ async def test_a_full_store_turns_webhooks_away_and_goes_on_once_there_is_room(t
             await shop.store.hdel(shop.keys.channel("messenger:102290129340398"), "probed_ms")
             for number in range(2000, 2020):
                 assert await status_of(shop, number, padding=300_000) == httpx.codes.OK
-            await eventually(lambda: all_confirmed(shop, 23), "all are confirmed", limit_seconds=60.0)
+            await eventually(lambda: all_confirmed(shop, 23), "all are confirmed")
             await eventually(lambda: nothing_waits(shop), "nothing waits")
 
         assert acknowledged
@@ -141,13 +141,13 @@ async def test_a_full_disk_loses_nothing_that_was_acknowledged_and_the_host_goes
             async def taken() -> bool:
                 return await answer(2000) == httpx.codes.OK
 
-            await eventually(taken, "the store is back", limit_seconds=60.0)
+            await eventually(taken, "the store is back")
             acknowledged = {1000, 2000} | {number for number, status in answers.items() if status == httpx.codes.OK}
 
             async def confirmed() -> bool:
                 return {f"#{number}" for number in acknowledged} <= set(names(messenger))
 
-            await eventually(confirmed, "what was acknowledged is confirmed", limit_seconds=60.0)
+            await eventually(confirmed, "what was acknowledged is confirmed")
             assert len(set(names(messenger))) == len(names(messenger))
             assert url_for(disk / "data")
 

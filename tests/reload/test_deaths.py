@@ -49,7 +49,7 @@ async def newcomers(host: HostProcess, before: list[int], count: int = 2) -> lis
         found = [pid for pid in host.workers if pid not in before]
         return found if len(found) == count else []
 
-    return await eventually(look, "new processes are there", limit_seconds=60.0)
+    return await eventually(look, "new processes are there")
 
 
 async def test_a_process_that_works_is_killed_and_the_reload_goes_on(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ async def test_a_process_that_works_is_killed_and_the_reload_goes_on(tmp_path: P
         async def only_the_new_ones() -> bool:
             return host.workers == new
 
-        await eventually(only_the_new_ones, "the others have left", limit_seconds=60.0)
+        await eventually(only_the_new_ones, "the others have left")
         assert await host.stop() == 0
 
     assert [message.text for message in messenger.sent] == ["First version", "Second version"]
@@ -95,7 +95,7 @@ async def test_a_process_of_the_new_version_is_killed_and_the_one_before_stays(t
         async def only_the_old_ones() -> bool:
             return host.workers == before
 
-        await eventually(only_the_old_ones, "the new ones are gone", limit_seconds=60.0)
+        await eventually(only_the_old_ones, "the new ones are gone")
         status, shown = await readiness(host)
         assert await host.stop() == 0
 
@@ -111,7 +111,7 @@ async def test_the_check_is_killed_and_the_version_before_stays(tmp_path: Path) 
             return [pid for pid, command in children(host.pid).items() if "rehearsal" in command]
 
         save(tmp_path / "shopbot.yaml", saying("Second version"))
-        (pid,) = await eventually(checking, "the check has begun", limit_seconds=60.0)
+        (pid,) = await eventually(checking, "the check has begun")
         os.kill(pid, signal.SIGKILL)
         (problem,) = (await logged(host, "config_refused"))["problems"]
 

@@ -75,7 +75,7 @@ async def test_asked_while_it_still_starts_it_starts_and_looks_then(tmp_path: Pa
         return [pid for pid, command in commands if str(tmp_path) in command]
 
     async def hang_up() -> None:
-        (pid,) = await eventually(starting, "its store is being started", limit_seconds=60.0)
+        (pid,) = await eventually(starting, "its store is being started")
         os.kill(pid, signal.SIGHUP)
 
     asking = asyncio.create_task(hang_up())

@@ -259,7 +259,7 @@ async def test_one_arrival_that_cannot_be_written_does_not_stop_the_others(kind:
         with pytest.raises(StoreError):
             await inbox.add(poisoned)
 
-        assert await asyncio.wait_for(inbox.add(an_arrival(2)), timeout=10) is True
+        assert await asyncio.wait_for(inbox.add(an_arrival(2)), timeout=60) is True
 
 
 async def test_while_the_store_hangs_only_so_much_waits_in_memory(tmp_path: Path) -> None:

@@ -101,6 +101,6 @@ async def checkout_shop(directory: Path, *, config: str | None = None, **more: A
         config = config or checkout_config()
         async with (
             shop_under_test(directory, config=config, environ=environ, **more) as shop,
-            httpx.AsyncClient(base_url=shop.url, headers=AUTHORIZED, timeout=10.0) as bot,
+            httpx.AsyncClient(base_url=shop.url, headers=AUTHORIZED, timeout=30.0) as bot,
         ):
             yield CheckoutShop(shop, storefront, bot)

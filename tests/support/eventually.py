@@ -11,7 +11,7 @@ T = TypeVar("T")
 _LOOK_SECONDS = 0.005
 
 
-async def eventually(look: Callable[[], Awaitable[T]], what: str, *, limit_seconds: float = 15.0) -> T:
+async def eventually(look: Callable[[], Awaitable[T]], what: str, *, limit_seconds: float = 60.0) -> T:
     """Look again and again until something true is seen, and give it; the test fails with *what* otherwise."""
     try:
         async with asyncio.timeout(limit_seconds):

@@ -119,7 +119,7 @@ async def host_running(
         url = output.rsplit(" on ", 1)[1].strip()
         # Without keep-alive: a connection belongs to one worker process, and tests kill those.
         limits = httpx.Limits(max_keepalive_connections=0)
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=10.0, limits=limits))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=30.0, limits=limits))
         yield HostProcess(process, directory, log_file, http, output)
 
 

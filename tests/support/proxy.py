@@ -66,7 +66,7 @@ async def proxy(
     app.config.REQUEST_MAX_SIZE = 10_000_000
     app.add_route(handle, "/<path:path>", methods=["GET", "POST"])
     async with (
-        httpx.AsyncClient(base_url=target, trust_env=False) as client,
+        httpx.AsyncClient(base_url=target, timeout=30.0, trust_env=False) as client,
         serving(app, "127.0.0.1", 0, tls=context) as address,
     ):
         yield address

@@ -17,7 +17,7 @@ def small_disk(directory: Path, mebibytes: int) -> Iterator[Path]:
     directory.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(directory)]
     try:
-        mounted = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)  # noqa: S603
+        mounted = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
     except OSError as error:
         pytest.skip(f"no small disk can be made: {error}")
     if mounted.returncode != 0:
@@ -25,7 +25,7 @@ def small_disk(directory: Path, mebibytes: int) -> Iterator[Path]:
     try:
         yield directory
     finally:
-        subprocess.run(["umount", "-l", str(directory)], check=True, timeout=10)  # noqa: S603, S607 - what we mounted
+        subprocess.run(["umount", "-l", str(directory)], check=True, timeout=60)  # noqa: S603, S607 - what we mounted
 
 
 def fill(disk: Path, *, left_bytes: int) -> Path:

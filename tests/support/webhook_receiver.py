@@ -53,7 +53,7 @@ class WebhookReceiver:
 
     async def wait_for(self, count: int) -> list[Received]:
         """Wait until *count* requests came."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.received) < count:
                 self._arrived.clear()
                 await self._arrived.wait()
@@ -61,7 +61,7 @@ class WebhookReceiver:
 
     async def wait_for_events(self, count: int) -> list[dict[str, Any]]:
         """Wait until *count* Messenger events came, in however many requests."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.events) < count:
                 self._arrived.clear()
                 await self._arrived.wait()

@@ -12,7 +12,7 @@ from shopbot.testing.http_service import Answer, Asked, HttpService
 
 async def test_it_keeps_what_it_was_asked() -> None:
     service = HttpService()
-    async with service.serve() as address, httpx.AsyncClient(base_url=address) as client:
+    async with service.serve() as address, httpx.AsyncClient(base_url=address, timeout=30.0) as client:
         answer = await client.post("/a%2Fb/c?x=1&y=ä", json={"order": "#1"}, headers={"X-Key": "k"})
         await client.get("/")
 
@@ -29,7 +29,7 @@ async def test_it_gives_the_answers_that_it_was_told_and_then_its_own() -> None:
 
     service = HttpService(respond)
     service.answers += [Answer(503, headers={"Retry-After": "90"}), Answer(418, "short and stout")]
-    async with service.serve() as address, httpx.AsyncClient(base_url=address) as client:
+    async with service.serve() as address, httpx.AsyncClient(base_url=address, timeout=30.0) as client:
         first, second, third = [await client.delete("/pot") for _ in range(3)]
 
     assert (first.status_code, first.headers["Retry-After"], first.content) == (503, "90", b"")
@@ -39,7 +39,7 @@ async def test_it_gives_the_answers_that_it_was_told_and_then_its_own() -> None:
 
 async def test_a_test_can_wait_until_it_was_asked() -> None:
     service = HttpService()
-    async with service.serve() as address, httpx.AsyncClient(base_url=address) as client:
+    async with service.serve() as address, httpx.AsyncClient(base_url=address, timeout=30.0) as client:
         waiting = asyncio.create_task(service.wait_for(1))
         await client.get("/here")
 

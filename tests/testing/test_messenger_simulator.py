@@ -51,7 +51,9 @@ async def simulated(**options: Json) -> AsyncIterator[tuple[MessengerSimulator, 
     simulator = MessengerSimulator(**options)
     async with (
         simulator.serve() as address,
-        httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False) as client,
+        httpx.AsyncClient(
+            base_url=address, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30.0, trust_env=False
+        ) as client,
     ):
         yield simulator, Bot(client)
 
@@ -1212,7 +1214,9 @@ class TestRunning:
     async def test_an_outage_can_be_played_on_the_same_port(self) -> None:
         simulator = MessengerSimulator()
         body = {"recipient": {"id": PSID}, "messaging_type": "UPDATE", "message": TEXT}
-        async with httpx.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30.0, trust_env=False
+        ) as client:
             async with simulator.serve() as address:
                 await client.post(f"{address}/v25.0/me/messages", json=body)
             with pytest.raises(httpx.ConnectError):
@@ -1232,7 +1236,7 @@ class TestRunning:
 
     async def test_stopping_ends_handlers_that_still_wait(self) -> None:
         simulator = MessengerSimulator(latency_seconds=600)
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=30.0, trust_env=False) as client:
             async with simulator.serve() as address:
                 call = asyncio.ensure_future(
                     client.post(

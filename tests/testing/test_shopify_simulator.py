@@ -62,7 +62,9 @@ async def simulated(**options: Json) -> AsyncIterator[tuple[ShopifySimulator, Po
     shop = ShopifySimulator(**options)
     async with (
         shop.serve() as address,
-        httpx.AsyncClient(base_url=address, headers={"X-Shopify-Access-Token": TOKEN}, trust_env=False) as client,
+        httpx.AsyncClient(
+            base_url=address, headers={"X-Shopify-Access-Token": TOKEN}, timeout=30.0, trust_env=False
+        ) as client,
     ):
         yield shop, Poller(client)
 

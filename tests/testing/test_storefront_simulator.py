@@ -63,7 +63,7 @@ class Api:
 async def api(**settings: Any) -> AsyncIterator[Api]:  # noqa: ANN401 - any setting of the simulator
     variants = {BLUE: Variant("Blue", "12.5", stock=5, currency="CAD")}
     simulator = StorefrontSimulator(**{"variants": variants, **settings})
-    async with simulator.serve() as address, httpx.AsyncClient(base_url=address) as http:
+    async with simulator.serve() as address, httpx.AsyncClient(base_url=address, timeout=30.0) as http:
         yield Api(simulator, http)
 
 

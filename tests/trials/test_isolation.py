@@ -92,7 +92,7 @@ CALLING = """\
     @hookimpl
     async def clear_cart(self, psid, order):
         try:
-            async with httpx.AsyncClient() as client:
+            async with httpx.AsyncClient(timeout=30.0) as client:
                 await client.delete(f"{URL}/carts")
         except httpx.TransportError as error:
             raise Retry(f"not reached: {type(error).__name__}") from error

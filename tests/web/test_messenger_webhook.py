@@ -140,7 +140,7 @@ async def test_a_signed_body_that_is_no_json_becomes_a_dead_letter(tmp_path: Pat
         response = await shop.http.post(
             "/webhooks/messenger", content=body, headers=messenger_headers(body, APP_SECRET)
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (dead := await shop.store.zrange(shop.keys.dead, 0, -1)):
                 await asyncio.sleep(0.01)
         record = await shop.records.event(str(dead[0], "utf-8"))  # type: ignore[arg-type]  # redis-py's union

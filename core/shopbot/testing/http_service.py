@@ -88,7 +88,7 @@ class HttpService:
         async with serving(app, host, port) as address:
             yield address
 
-    async def wait_for(self, count: int, timeout_seconds: float = 10.0) -> Sequence[Asked]:
+    async def wait_for(self, count: int, timeout_seconds: float = 30.0) -> Sequence[Asked]:
         """Wait until it was asked *count* times in all, and give what it was asked.
 
         Raises TimeoutError, which says how often it was.

@@ -154,7 +154,7 @@ class MessengerSimulator(ShopperActions):
         """Give what *psid* saw."""
         return [message for message in self.log.sent if message.psid == psid]
 
-    async def wait_for_sent(self, count: int, timeout_seconds: float = 10.0) -> list[SentMessage]:
+    async def wait_for_sent(self, count: int, timeout_seconds: float = 30.0) -> list[SentMessage]:
         """Wait until *count* messages were delivered in all, and give the remembered ones.
 
         Raises TimeoutError, which says how many came and how the last call ended.
@@ -162,7 +162,7 @@ class MessengerSimulator(ShopperActions):
         await self._wait(lambda: self.log.sent_count, count, timeout_seconds, "messages")
         return self.sent
 
-    async def wait_for_requests(self, count: int, timeout_seconds: float = 10.0) -> list[ReceivedRequest]:
+    async def wait_for_requests(self, count: int, timeout_seconds: float = 30.0) -> list[ReceivedRequest]:
         """Wait until *count* calls to `/messages` ended in any way, and give the remembered ones.
 
         Raises TimeoutError, as `wait_for_sent` does.
