@@ -13,7 +13,7 @@ test: .venv/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 bench: .venv/.installed
 	$(BIN)/python benchmarks/ingest.py
@@ -21,7 +21,7 @@ bench: .venv/.installed
 coverage: .venv/.installed-test
 	$(BIN)/coverage erase
 	@# A test that fails is no reason to show no table; it fails in the end all the same.
-	$(BIN)/coverage run -m pytest -n auto -o timeout=600; status=$$?; \
+	$(BIN)/coverage run -m pytest -n auto --dist worksteal -o timeout=600; status=$$?; \
 	$(BIN)/coverage combine --quiet && $(BIN)/python -m quality.coverage_by_package && exit $$status
 
 # Hours for everything; `make mutation MODULES='shopbot.rules.rule shopbot_plugins.*'` takes minutes.

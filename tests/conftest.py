@@ -21,8 +21,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(optionalhook=True)  # `make mutation` runs pytest without xdist
 def pytest_xdist_auto_num_workers() -> int:
-    """Say what `-n auto` is: one more than there are cores, since many tests wait for processes that they start."""
-    return (os.cpu_count() or 1) + 1
+    """Say what `-n auto` is: more than there are cores, since many tests wait for processes that they start."""
+    return (os.cpu_count() or 1) + 3
 
 
 def pytest_sessionfinish() -> None:

@@ -149,7 +149,7 @@ def test_the_readme_shows_how_to_do_without_make() -> None:
         ".venv/bin/pip install -e .",
         ".venv/bin/shopbot demo",
         ".venv/bin/pip install -e '.[test]'",
-        ".venv/bin/pytest -n auto",
+        ".venv/bin/pytest -n auto --dist worksteal",
     ):
         assert f"\n$ {line}\n" in text
     checks = re.findall(r"\$\(BIN\)/(.+)", (ROOT / "Makefile").read_text(encoding="utf-8").partition("\nbench:")[0])
