@@ -144,3 +144,30 @@ async def test_one_that_is_under_way_is_left_to_end(tmp_path: Path) -> None:
                 await rewrite.when_quiet()
         assert await store.calls("bgrewriteaof") == 1
         assert logs == []
+
+
+async def test_of_several_that_look_in_the_same_moment_one_begins_and_nobody_complains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_store("embedded", tmp_path) as store:
+        await store.client.config_set("rdb-key-save-delay", 1_000_000)  # a second for each key
+        await store.client.set("shopper", b"1")
+        client = store.another()
+        seen = {section: await client.info(section) for section in ("persistence", "stats", "server")}
+
+        async def info_before(section: str) -> dict[str, Any]:
+            return seen[section]
+
+        monkeypatch.setattr(client, "info", info_before)
+        first, second = (
+            LogRewrite(each, KEYS, large_bytes=1, quiet_kilobytes_per_second=1e9) for each in (store.client, client)
+        )
+        with capture_logs() as logs:
+            await first.when_quiet()
+            await second.when_quiet()
+            await second.ask()
+            assert await second.go_on(), "what was asked for now is still to be done"
+
+        assert (await store.client.info("persistence"))["aof_rewrite_in_progress"]
+        assert await store.client.get(KEYS.log_rewrite) == b"due"
+        assert logs == []

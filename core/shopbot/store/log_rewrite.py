@@ -13,6 +13,8 @@ from shopbot.store.connection import script
 from shopbot.store.keys import Keys
 
 _DUE = b"due"
+_UNDER_WAY = "already in progress"
+"""What the server answers where another process was faster; whoever asked meanwhile has it done afterwards."""
 _LARGE_BYTES = 512 * 1024 * 1024
 _QUIET_KILOBYTES_PER_SECOND = 1000.0
 """More than a hundred orders a second, at three webhooks each, come with less: nothing but a flood is none."""
@@ -82,7 +84,8 @@ class LogRewrite:
     async def _begin(self) -> bool:
         try:
             await self._client.bgrewriteaof()
-        except ResponseError as error:  # another process was faster, or the server keeps no such log
-            self._log.warning("log_not_rewritten", error=str(error))
+        except ResponseError as error:
+            if _UNDER_WAY not in str(error):  # such as a server that keeps no log
+                self._log.warning("log_not_rewritten", error=str(error))
             return False
         return True
