@@ -95,8 +95,14 @@ class _Connection:
         return not self._stream.has_news and self._clock() - self._idle_since < keep_alive_seconds
 
     def begin_idling(self) -> bool:
-        """Be ready for another request from now on; False where one of the sides wants none."""
+        """Be ready for another request from now on; False where one of the sides wants none.
+
+        Also where more came than the answer: it would be taken for the next one.
+        """
         if self._protocol.our_state is not h11.DONE or self._protocol.their_state is not h11.DONE:
+            return False
+        surplus, _ = self._protocol.trailing_data
+        if surplus:
             return False
         self._protocol.start_next_cycle()
         self._idle_since = self._clock()

@@ -153,6 +153,16 @@ def test_what_a_server_says_unasked_is_not_taken_for_the_next_answer(run: Run) -
     run(a_connection_for_each_request(say_more))
 
 
+def test_nor_is_what_comes_together_with_the_answer(run: Run) -> None:
+    async def say_more(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await whole_request(reader)
+            writer.write(ANSWER + UNASKED)
+            await writer.drain()
+
+    run(a_connection_for_each_request(say_more))
+
+
 async def a_connection_for_each_request(serve: Serve) -> None:
     async with served(serve) as server, connection() as single:
         for _ in range(3):
