@@ -12,6 +12,7 @@ from shopbot.store.conversations import Conversations
 from shopbot.testing.host import CONFIG, PAGE_TOKEN, SECRET, ShopUnderTest, shop_under_test
 from shopbot.testing.messenger import MessengerSimulator
 from shopbot.testing.webhooks import escape_like_meta, messenger_headers
+from support.raw_http import exchange, request_bytes
 
 APP_SECRET = "test-app-secret"
 PSID = "7312345678901234"
@@ -93,11 +94,13 @@ async def test_a_wrong_or_missing_signature_is_refused_without_a_trace_of_the_bo
     async with a_shop(tmp_path) as shop:
         wrong = await deliver(shop, payload, "another-secret")
         missing = await shop.http.post("/webhooks/messenger", content=escape_like_meta(payload))
+        no_text = request_bytes({"X-Hub-Signature-256": b"sha256=\xff"}, b"{}", path="/webhooks/messenger")
+        unreadable = await exchange(shop.url, no_text)
         rejections = [entry for entry in shop.logs.entries if entry["event"] == "request_rejected"]
 
         assert await shop.store.xlen(shop.keys.inbox) == 0
-    assert (wrong.status_code, missing.status_code) == (403, 403)
-    assert len(rejections) == 2
+    assert (wrong.status_code, missing.status_code, unreadable.status) == (403, 403, 403)
+    assert len(rejections) == 3
     assert "secret thing" not in str(rejections)
 
 
