@@ -120,6 +120,14 @@ def test_deep_nesting_is_refused_where_it_begins() -> None:
     assert complaints("[" * 10_000)[0].endswith("levels deep")
 
 
+def test_nor_can_aliases_nest_deeper() -> None:
+    half = DEEPEST_NESTING // 2
+    nested = f"a: &a {'[' * half}1{']' * half}\nb: {{c: &c {'[' * half}*a{']' * half}}}\n"
+
+    assert complaints(nested) == [f"f:2:{half + 11}: nested more than {DEEPEST_NESTING} levels deep"]
+    assert complaints(nested.replace("[", "", 4).replace("]", "", 4)) == []
+
+
 def test_a_text_beyond_the_limit_is_refused_unread() -> None:
     assert complaints("#" * (LARGEST_TEXT_BYTES + 1)) == ["f: larger than 1048576 bytes: this is no configuration"]
 

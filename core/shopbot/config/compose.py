@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import yaml
@@ -114,8 +115,7 @@ class _Composer:
         if anchor is not None:
             self.open_anchors.add(anchor)
         self.depth += 1
-        if self.depth > DEEPEST_NESTING:
-            raise _RefusedError(position, f"nested more than {DEEPEST_NESTING} levels deep")
+        self.check_depth(self.depth, position)
         node = self.content(event, position)
         self.depth -= 1
         if anchor is not None:
@@ -130,10 +130,15 @@ class _Composer:
             hint = "a text that starts with '*' needs quotes"
             raise _RefusedError(position, f"no anchor '&{name}' above this alias; {hint}")
         node = self.anchors[name]
+        self.check_depth(self.depth + node.depth, position)
         self.aliased_values += node.size
         if self.aliased_values > MOST_ALIASED_VALUES:
             raise _RefusedError(position, f"aliases repeat more than {MOST_ALIASED_VALUES} values")
         return node
+
+    def check_depth(self, depth: int, position: Position) -> None:
+        if depth > DEEPEST_NESTING:
+            raise _RefusedError(position, f"nested more than {DEEPEST_NESTING} levels deep")
 
     def content(self, event: events.Event, position: Position) -> Node:
         if isinstance(event, events.ScalarEvent):
@@ -144,7 +149,7 @@ class _Composer:
             while not self.loader.check_event(events.SequenceEndEvent):
                 items.append(self.node())
             self.loader.next_event()
-            return ListNode(position, tuple(items), 1 + sum(item.size for item in items), readable)
+            return ListNode(position, tuple(items), *_extent(items), readable)
         readable = self.tag_fits(getattr(event, "tag", None), "tag:yaml.org,2002:map", position)
         mapping = self.mapping(position)
         return replace(mapping, readable=mapping.readable and readable)
@@ -201,7 +206,7 @@ class _Composer:
         for source in merged:
             entries = {**source.entries, **entries}
             readable = readable and source.readable
-        return MappingNode(position, entries, 1 + sum(entry.value.size for entry in entries.values()), readable)
+        return MappingNode(position, entries, *_extent([entry.value for entry in entries.values()]), readable)
 
     def merge(self, value: Node) -> list[MappingNode]:
         """Give the mappings that `<<: *name` or `<<: [*one, *two]` takes keys from; earlier ones win."""
@@ -213,3 +218,8 @@ class _Composer:
 
     def report(self, position: Position, message: str) -> None:
         self.problems.append(Problem(self.file, position.line, position.column, message))
+
+
+def _extent(inner: Sequence[Node]) -> tuple[int, int]:
+    """Give the size and the depth of a list or mapping that holds these nodes."""
+    return 1 + sum(node.size for node in inner), 1 + max((node.depth for node in inner), default=0)

@@ -28,6 +28,7 @@ class ScalarNode:
     plain: bool
     """Written without quotes, so that YAML chose its type."""
     size: int = 1
+    depth: int = 1
     readable: bool = True
 
 
@@ -39,6 +40,8 @@ class ListNode:
     items: tuple[Node, ...]
     size: int
     """Values in it with every alias written out, itself included."""
+    depth: int
+    """Levels of lists and mappings in it with every alias written out, itself included."""
     readable: bool = True
 
 
@@ -58,6 +61,8 @@ class MappingNode:
     entries: dict[str, Entry]
     size: int
     """Values in it with every alias written out, itself included."""
+    depth: int
+    """Levels of lists and mappings in it with every alias written out, itself included."""
     readable: bool = True
     """False where a problem was found that makes every remark about the content beside the point."""
 
