@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from contextlib import suppress
@@ -148,6 +149,10 @@ class TestRoutes:
         async with shop_under_test(tmp_path) as shop:
             for garbage in (b"\x00\x01 hello\r\n\r\n", b"POST /webhooks/shopify HTTP/9.9\r\n\r\n"):
                 assert (await exchange(shop.url, garbage)).status == 400
+            for no_address in ("shop.example:443", "http://shop.example:99999999/", "healthz"):
+                answer = await exchange(shop.url, request_bytes({}, method="CONNECT", path=no_address))
+                assert (answer.status, "connection: close" in answer.head) == (400, True)
+                assert json.loads(answer.body) == {"error": f"Bad URL: {no_address}"}
             record = await shop.finished(await shop.post("orders/paid", BODY))
 
         assert record.status == "done"
