@@ -58,7 +58,7 @@ scalars = (
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=30)
     | st.sampled_from(
-        ["", "0", "-1", "1e400", "\u0000", "\ud83d", "paid", "🎉" * 50, PSID, "{{ 7 * 7 }}", "2026-02-30"]
+        ["", "0", "-1", "1e400", "\u0000", "\ud83d", "paid", "🎉" * 50, PSID, "{{ 7 * 7 }}", "2026-02-30", "9999-12-31"]
     )
 )
 values = st.recursive(

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 _DIGITS_OF_64_BITS = 20
+_YEARS = range(2, 9990)
+"""At the ends of the calendar a moment cannot be told in another time zone, nor a date of delivery be counted."""
 
 
 def read_integer(value: object) -> int | None:
@@ -38,11 +40,16 @@ def read_state(value: object) -> str | None:
 
 
 def read_moment(value: object) -> datetime | None:
-    """Give a moment written in ISO 8601, taken to be in UTC where it has no offset; None for anything else."""
+    """Give a moment written in ISO 8601, taken to be in UTC where it has no offset; None for anything else.
+
+    So is one of the first and last years that Python knows.
+    """
     if not isinstance(value, str):
         return None
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
+        return None
+    if moment.year not in _YEARS:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
