@@ -137,4 +137,6 @@ def _proxy_for(url: httpx.URL) -> str | None:
     """Give the proxy that the environment names for an address (`HTTPS_PROXY`, `NO_PROXY` and the like), if any."""
     proxies = getproxies()
     proxy = proxies.get(url.scheme) or proxies.get("all")
-    return None if proxy is None or proxy_bypass(url.netloc.decode()) else proxy
+    if proxy is None or proxy_bypass(url.netloc.decode()):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"  # as httpx, curl and most others read `proxy.example:3128`

@@ -42,12 +42,14 @@ class TestTheNetwork:
         assert isinstance(failure, Retry)
         assert "ConnectTimeout" in failure.reason
 
-    @pytest.mark.parametrize("name", ["https_proxy", "ALL_PROXY"])
+    @pytest.mark.parametrize(
+        ("name", "scheme"), [("https_proxy", "http://"), ("ALL_PROXY", "http://"), ("https_proxy", "")]
+    )
     async def test_the_call_goes_through_the_proxy_that_the_environment_names(
-        self, name: str, monkeypatch: pytest.MonkeyPatch
+        self, name: str, scheme: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async with raw_server(lambda _: b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n") as proxy:
-            monkeypatch.setenv(name, proxy.url.removesuffix("/v25.0"))
+            monkeypatch.setenv(name, scheme + proxy.url.removeprefix("http://").removesuffix("/v25.0"))
             failure, _ = await self.failure(api_url="https://graph.example.test/v25.0")
 
         (request,) = proxy.requests
