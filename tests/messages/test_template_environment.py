@@ -36,6 +36,15 @@ class TestDirectories:
         with pytest.raises(TemplateError, match=r"a\.j2:3: the file is not in UTF-8"):
             TemplateSandbox([tmp_path]).compile_file("a.j2")
 
+    def test_the_mark_that_some_editors_put_before_a_text_is_no_part_of_it(self, tmp_path: Path) -> None:
+        (tmp_path / "a.j2").write_bytes(b"\xef\xbb\xbfHi\r\nthere")
+        (tmp_path / "b.j2").write_bytes(b"\xef\xbb\xbf\n\nK\xe4se")
+        sandbox = TemplateSandbox([tmp_path])
+
+        assert sandbox.render(sandbox.compile_file("a.j2"), {}) == "Hi\nthere"
+        with pytest.raises(TemplateError, match=r"b\.j2:3: the file is not in UTF-8"):
+            sandbox.compile_file("b.j2")
+
 
 def test_half_a_character_from_an_escape_is_a_text() -> None:
     """YAML has escapes of 16 bits, in which an emoji are two."""

@@ -130,9 +130,9 @@ class TemplateDirectories(BaseLoader):
         with path.open("rb") as file:
             source = file.read(MAX_SOURCE_BYTES + 1)
         try:
-            return checked_source(source.decode(), name)
+            return checked_source(source.decode("utf-8-sig"), name)  # some editors put a mark before the text
         except UnicodeDecodeError as error:
-            line = source.count(b"\n", 0, error.start) + 1
+            line = error.object.count(b"\n", 0, error.start) + 1
             raise TemplateSyntaxError("the file is not in UTF-8", line, name) from error
 
 
