@@ -113,6 +113,14 @@ def test_an_alias_inside_its_own_value_is_refused() -> None:
     assert complaints("a: &x [1, *x]") == ["f:1:11: the alias '*x' stands inside the value that it repeats"]
 
 
+def test_a_character_may_be_escaped_as_json_does_but_not_by_half() -> None:
+    assert parse(r'{"a": "\ud83d\udce6 x", "\ud83d\udce6": 1}', "f").data == {"a": "📦 x", "📦": 1}
+    assert complaints(r'a: "\ud83d x"') == [
+        "f:1:4: an escape such as \\ud83d is half a character: write both halves, or the character"
+    ]
+    assert complaints('a: "\ufffd"') == []
+
+
 def test_deep_nesting_is_refused_where_it_begins() -> None:
     assert complaints("- " * 10_000) == [
         f"f:1:{2 * DEEPEST_NESTING + 1}: nested more than {DEEPEST_NESTING} levels deep"

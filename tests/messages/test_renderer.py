@@ -17,7 +17,7 @@ from shopbot.messages.message import About, MessageSpec, QuickReplySpec, SendReq
 from shopbot.messages.renderer import READABLE, Renderer, language_of
 from shopbot.messages.sandbox import TemplateSandbox
 from shopbot.model.event import Event, Source
-from shopbot.model.message import Delivery, UtilityTemplate
+from shopbot.model.message import Delivery, QuickReply, UtilityTemplate
 from shopbot.model.order import Order
 from shopbot.model.order_reference import OrderReference
 from shopbot.model.parcel import Parcel, ParcelStatus
@@ -225,6 +225,23 @@ def test_a_quick_reply_without_a_title_or_a_payload_is_left_out_and_blanks_are_o
     )
 
     assert replies(spec, About(EVENT)) == [("My order", "MY: en-GB")]
+
+
+def test_no_part_of_a_message_has_half_a_character() -> None:
+    """Escapes in a template write an emoji as two, and a sender that cannot write one would leave the send in doubt."""
+    source = r"""{{ "\ud83d\udce6" }}{{ "\ud83d" }}"""
+    spec = replace(
+        PLAIN,
+        text=source,
+        utility_template=TemplateSpec("t", {"en": None}, [source]),
+        quick_replies=(QuickReplySpec({"": source}, source),),
+    )
+    message = renderer(spec).render(request(About(EVENT)), delivery=Delivery.UTILITY, claim="c")
+
+    assert message.text == "📦\ufffd"
+    assert message.template is not None
+    assert message.template.parameters == ("📦\ufffd",)
+    assert message.quick_replies == (QuickReply(title="📦\ufffd", payload="📦\ufffd"),)
 
 
 def test_each_order_that_was_found_is_offered_with_its_day_where_there_is_room() -> None:

@@ -12,6 +12,7 @@ from shopbot.config.nodes import Entry, ListNode, MappingNode, Node, Position, S
 from shopbot.config.problem import Problem, quote
 from shopbot.config.scalars import SCALAR_TAGS, NotAValueError, convert
 from shopbot.config.syntax import explain, position_of
+from shopbot.model.surrogates import joined
 
 LARGEST_TEXT_BYTES = 1024 * 1024
 """The largest file that is read."""
@@ -158,16 +159,19 @@ class _Composer:
         explicit = event.tag not in {None, "!"}
         tag = event.tag if explicit and event.tag is not None else self.resolved(event)
         plain = event.style is None and not explicit
-        readable, value = True, None
-        if explicit and tag not in SCALAR_TAGS:
+        readable, value, text = True, None, joined(event.value)
+        if text.count("\ufffd") > event.value.count("\ufffd"):
+            readable = False
+            self.report(position, "an escape such as \\ud83d is half a character: write both halves, or the character")
+        elif explicit and tag not in SCALAR_TAGS:
             readable = self.tag_fits(tag, "", position)
         else:
             try:
-                value = convert(tag, event.value, explicit=explicit)
+                value = convert(tag, text, explicit=explicit)
             except NotAValueError:
                 readable = False
-                self.report(position, f"{quote(event.value)} does not fit its tag")
-        return ScalarNode(position, value, event.value, plain, readable=readable)
+                self.report(position, f"{quote(text)} does not fit its tag")
+        return ScalarNode(position, value, text, plain, readable=readable)
 
     def resolved(self, event: events.ScalarEvent) -> str:
         """Give the tag that YAML 1.1 sees in a value without one."""

@@ -17,6 +17,7 @@ from shopbot.model.order import Customer, Order
 from shopbot.model.order_reference import OrderReference, OrderStatus
 from shopbot.model.parcel import Parcel
 from shopbot.model.refund import Refund
+from shopbot.model.surrogates import joined
 from shopbot.plugin import Shop
 
 MOST_QUICK_REPLIES = 13
@@ -221,7 +222,8 @@ class Renderer:
             "locale": locale,
             "event": {"topic": about.event.topic, "source": about.event.source.value},
         }
-        return self._sandbox.render(template, context, locale=locale, timezone=self._shop.timezone)
+        # A template may have escapes of its own, and no sender can write half a character.
+        return joined(self._sandbox.render(template, context, locale=locale, timezone=self._shop.timezone))
 
     def _view(self, order: Order) -> OrderView:
         ordered_at = order.ordered_at

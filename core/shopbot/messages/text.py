@@ -7,6 +7,8 @@ import unicodedata
 from itertools import pairwise
 from typing import Final
 
+from shopbot.model.surrogates import joined
+
 MESSENGER_LIMIT: Final = 1999
 """Messenger takes texts of less than 2000 characters, without saying how it counts:
 https://developers.facebook.com/docs/messenger-platform/reference/send-api. UTF-16 code units are the
@@ -45,8 +47,7 @@ def fit(text: str, limit: int = MESSENGER_LIMIT) -> tuple[str, bool]:
 
 
 def _clean(text: str) -> str:
-    text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    text = _CONTROLS.sub("", _LINE_ENDS.sub("\n", text))
+    text = _CONTROLS.sub("", _LINE_ENDS.sub("\n", joined(text)))
     text = _BLANKS_AT_LINE_END.sub("", text)
     return _MANY_BLANK_LINES.sub("\n\n\n", text).strip("\n")
 
