@@ -234,6 +234,26 @@ def test_other_store_addresses_are_refused_without_being_shown(address: str) -> 
     ]
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "redis://:hunter2@host/0?health_check_interval=hunter2",
+        "redis://host/0?protocol=x",
+        "redis://host/0?sokcet_timeout=5",
+        "redis://host/0?ssl_cert_reqs=none",
+        "rediss://host/0?ssl_cert_reqs=maybe",
+    ],
+)
+def test_so_are_options_that_the_client_does_not_have(address: str) -> None:
+    """It would say so at its first connection, in a traceback."""
+    assert complaints(f"store: '{address}'") == [
+        (
+            "1:8: store: expected behind the '?' of the URL only options that redis-py has for it, "
+            "with values that they can have"
+        )
+    ]
+
+
 def test_a_password_in_the_store_s_address_is_never_shown() -> None:
     loaded = settings("store: redis://user:hunter2@host:6379/0?password=hunter3")
 

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, GetJsonSchemaHandler, Secret
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
+from redis.asyncio.connection import ConnectionPool
+from redis.exceptions import RedisError
 
 from shopbot.config.expected import expected
 from shopbot.config.section import text_schema
@@ -16,6 +18,7 @@ SCHEMES = ("redis", "rediss", "unix")
 
 _PATTERN = r"^(embedded|rediss?://.+|unix://.+|.*\$\{.+)$"
 _WHAT = "'embedded' or a URL such as redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/socket"
+_OPTIONS = "behind the '?' of the URL only options that redis-py has for it, with values that they can have"
 _CREDENTIALS = re.compile(r"//.*@")  # greedy: a password may hold a slash
 
 
@@ -31,6 +34,11 @@ def _address(value: str) -> str:
     place = parts.path if parts.scheme == "unix" else parts.hostname
     if not usable or not place or any(character.isspace() for character in value):
         raise expected(_WHAT)
+    try:
+        # Which connects to nothing yet.
+        ConnectionPool.from_url(value).make_connection()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+    except (ValueError, TypeError, RedisError):
+        raise expected(_OPTIONS, got=False) from None  # whose own words may quote a password
     return value
 
 
