@@ -178,10 +178,10 @@ async def test_without_a_verifier_nothing_is_taken(tmp_path: Path) -> None:
 async def test_an_echo_with_forged_metadata_settles_nothing(tmp_path: Path) -> None:
     """Whoever can make the Page send messages may put our metadata into one; the token must fit, too."""
     async with a_shop(tmp_path) as shop:
-        echo = update(
-            message={"mid": "m_e", "is_echo": True, "metadata": "shopbot|order_confirmation:order:1|no-token"}
-        )
-        assert (await deliver(shop, echo)).status_code == 200
+        for mid, subject in (("m_e", "order:1"), ("m_\ud83d", "order:1"), ("m_e", "order:\ud83d")):
+            metadata = f"shopbot|order_confirmation:{subject}|no-token"
+            echo = update(message={"mid": mid, "is_echo": True, "metadata": metadata})
+            assert (await deliver(shop, echo)).status_code == 200
 
         assert await shop.store.exists(shop.keys.claim("order_confirmation", "order:1")) == 0
     assert SECRET not in str(shop.logs.entries)

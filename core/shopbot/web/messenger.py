@@ -20,6 +20,7 @@ from shopbot.model.event import Arrival, Source
 from shopbot.model.failures import Rejected
 from shopbot.model.psid import is_psid
 from shopbot.model.request import InboundRequest, Origin
+from shopbot.model.surrogates import joined
 from shopbot.rules.news import ACTS
 from shopbot.store.claims import read_metadata
 from shopbot.store.conversations import Conversations
@@ -135,10 +136,11 @@ class MessengerWebhooks:
     async def _echo(self, shop: MessengerTarget, message: Mapping[str, Any], now: datetime) -> None:
         """Take in the echo of a message that was sent, at once: it is durable when the store has answered."""
         metadata, message_id = message.get("metadata"), message.get("mid")
-        parts = read_metadata(metadata) if isinstance(metadata, str) else None
+        # No store takes half a character, and none of ours has one.
+        parts = read_metadata(joined(metadata)) if isinstance(metadata, str) else None
         if parts is None or not isinstance(message_id, str):
             return  # written by a person, or by another app
-        if await shop.echoes.arrived(*parts, message_id, now):
+        if await shop.echoes.arrived(*parts, joined(message_id), now):
             self._log.info("doubt_settled_by_echo", claim=parts[0])
 
     async def _receipts(self, shop: MessengerTarget, psid: str, item: Mapping[str, Any]) -> None:
