@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +13,7 @@ import pytest
 
 from shopbot.model.outcome import Status
 from shopbot.plugin import InDoubt, Reason
-from shopbot.store.claims import ClaimState
+from shopbot.store.claims import Claim, ClaimState, Ticket
 from support.dispatch_desk import (
     DEADLINE,
     ORDER_ID,
@@ -94,7 +96,7 @@ class TestDoubt:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frozen_seconds: float, calls: int
     ) -> None:
         """Others may have settled the claim, and the message may be out by now."""
-        moments = iter([100.0, 100.0 + frozen_seconds])
+        moments = iter([100.0, 100.0, 100.0 + frozen_seconds])
         monkeypatch.setattr("shopbot.messages.dispatch.time", SimpleNamespace(monotonic=lambda: next(moments)))
         sender = Told()
         async with a_desk(tmp_path, sender) as desk:
@@ -106,6 +108,35 @@ class TestDoubt:
             assert claim is not None
             assert claim.state is (ClaimState.SENT if calls else ClaimState.IN_DOUBT)
             assert outcome.reason is (None if calls else Reason.IN_DOUBT)
+
+    @pytest.mark.parametrize("settled", [True, False])
+    async def test_a_process_that_was_frozen_until_it_read_the_claims_answer_asks_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, settled: bool
+    ) -> None:
+        """The answer is as old as the freeze: by now others may have found no echo, and have sent the message."""
+        moments = iter([100.0, 500.0, 500.0, 500.0, 500.0])
+        monkeypatch.setattr("shopbot.messages.dispatch.time", SimpleNamespace(monotonic=lambda: next(moments)))
+        sender = Told()
+        async with a_desk(tmp_path, sender) as desk:
+            take_once = desk.claims.take
+
+            async def frozen(ticket: Ticket, now: datetime, *, ttl_seconds: float) -> Claim:
+                claim = await take_once(ticket, now, ttl_seconds=ttl_seconds)
+                desk.claims.take = take_once  # type: ignore[method-assign]
+                if settled:
+                    await desk.claims.doubt(ticket, now)
+                    await desk.claims.free(ticket, now)
+                    theirs = replace(ticket, token="theirs")
+                    await take(desk, theirs)
+                    await desk.claims.sent(theirs, "m_theirs", now)
+                return claim
+
+            desk.claims.take = frozen  # type: ignore[method-assign]
+            outcome = await desk.dispatcher.send(a_request())
+
+            assert len(sender.received) == (0 if settled else 1)
+            assert outcome.status is Status.DONE
+            assert outcome.detail.startswith("m_theirs, as recorded before" if settled else "m_1, ")
 
 
 class TestAStoreThatIsAway:

@@ -127,24 +127,37 @@ class Dispatcher:
         turn = await gate.passage()
         if isinstance(turn, Outcome):
             return turn
-        outcome = await self._claim(request, ticket, spec)
-        if outcome is None:
-            return await self._call(request, ticket, spec, message, turn, why)
+        claimed = await self._claim(request, ticket, spec)
+        if not isinstance(claimed, Outcome):
+            return await self._call(request, ticket, spec, message, turn, why, claimed)
         await gate.unused(turn)
-        return outcome
+        return claimed
 
-    async def _claim(self, request: SendRequest, ticket: Ticket, spec: MessageSpec) -> Outcome | None:
-        """Claim the message; None when this call has it, else what that means for the event."""
-        claim = await self._claims.take(ticket, self._clock(), ttl_seconds=request.claim_ttl_seconds)
+    async def _take(self, request: SendRequest, ticket: Ticket) -> tuple[Claim, float]:
+        """Ask for the claim; gives it as it stood, and a moment before that.
+
+        A process that was frozen until it could read the answer asks again: others may have settled the claim
+        meanwhile. The same ticket finds the claim that it has made.
+        """
+        while True:
+            # Not the loop's clock: that stands still while the loop does.
+            asked = time.monotonic()
+            claim = await self._claims.take(ticket, self._clock(), ttl_seconds=request.claim_ttl_seconds)
+            if time.monotonic() - asked <= _LAST_MOMENT_SECONDS:
+                return claim, asked
+
+    async def _claim(self, request: SendRequest, ticket: Ticket, spec: MessageSpec) -> Outcome | float:
+        """Claim the message; gives since when this call has it at most, else what that means for the event."""
+        claim, asked = await self._take(request, ticket)
         ours = claim.event_id == ticket.event_id
         if ours and claim.state in (ClaimState.SENDING, ClaimState.IN_DOUBT):
             outcome = await self._doubt.settle(ticket, claim)
             if outcome is not None:
                 return outcome
-            claim = await self._claims.take(ticket, self._clock(), ttl_seconds=request.claim_ttl_seconds)
+            claim, asked = await self._take(request, ticket)
         match claim.state:
             case ClaimState.NEW:
-                return None
+                return asked
             case ClaimState.SENT if ours:
                 await self._confirm(request, claim.message_id, claim.at)
                 await self._claims.leave(request.psid, request.event.id)
@@ -172,15 +185,21 @@ class Dispatcher:
         )
 
     async def _call(
-        self, request: SendRequest, ticket: Ticket, spec: MessageSpec, message: OutboundMessage, turn: Turn, why: str
+        self,
+        request: SendRequest,
+        ticket: Ticket,
+        spec: MessageSpec,
+        message: OutboundMessage,
+        turn: Turn,
+        why: str,
+        claimed: float,
     ) -> Outcome:
         """Ask the senders in order and record what the first that takes the message says.
 
         turn: what the first sender's gate said.
         why: the message is delivered as it is, for the journal.
+        claimed: since when the message is claimed at most, by the monotonic clock.
         """
-        # Not the loop's clock: that stands still while the loop does.
-        claimed = time.monotonic()
         place = ""
         for number, (sender, gate) in enumerate(self._senders):
             place = sender.place
