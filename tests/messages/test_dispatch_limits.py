@@ -10,7 +10,7 @@ import pytest
 from shopbot.model.outcome import Status
 from shopbot.plugin import Reason, Refused
 from support.attacked_shop import TEMPLATE, message
-from support.dispatch_desk import ANSWER, DAY_SECONDS, PSID, WINDOW_CLOSED, Told, a_desk, a_request, short
+from support.dispatch_desk import ANSWER, DAY_SECONDS, PSID, SENT, WINDOW_CLOSED, Told, a_desk, a_request, short
 from support.store_parts import KEYS
 
 
@@ -137,3 +137,30 @@ class TestTheLimit:
             ]
 
         assert ends == [Status.DONE] * 3
+
+    @pytest.mark.parametrize(("on_limit", "status"), [("hold", Status.DEFERRED), ("drop", Status.SKIPPED)])
+    async def test_a_template_that_goes_out_because_the_window_was_closed_after_all_counts(
+        self, tmp_path: Path, on_limit: str, status: Status
+    ) -> None:
+        sender = Told(WINDOW_CLOSED, SENT, WINDOW_CLOSED)
+        limited = message(limit="1/day", on_limit=on_limit, utility_template=TEMPLATE)
+        async with a_desk(tmp_path, sender, messages=limited, knowable=True) as desk:
+            await desk.conversations.active(PSID, desk.now)
+            first = await desk.dispatcher.send(a_request("webhook:0", subject="order:0"))
+            second = await desk.dispatcher.send(a_request())
+
+            assert first.status is Status.DONE
+            assert (second.status, second.reason) == (status, Reason.LIMIT_REACHED)
+            assert [received.delivery for received in sender.received] == ["UPDATE", "UTILITY", "UPDATE"]
+            assert await desk.claim() is None
+            assert await desk.in_line() == []
+
+    async def test_a_template_that_is_refused_then_gives_its_place_back(self, tmp_path: Path) -> None:
+        sender = Told(WINDOW_CLOSED, Refused("blocked"), WINDOW_CLOSED)
+        limited = message(limit="1/day", utility_template=TEMPLATE)
+        async with a_desk(tmp_path, sender, messages=limited, knowable=True) as desk:
+            await desk.conversations.active(PSID, desk.now)
+            await desk.dispatcher.send(a_request("webhook:0", subject="order:0"))
+            second = await desk.dispatcher.send(a_request())
+
+        assert second.status is Status.DONE

@@ -9,7 +9,7 @@ import pytest
 
 from shopbot.rules.rule import Rule, Step
 from shopbot.rules.unsent import free_doubt
-from shopbot.store.claims import Claims, ClaimState, Ticket
+from shopbot.store.claims import Allowance, Claims, ClaimState, Ticket
 from shopbot.store.dead_letters import DeadLetter
 from shopbot.testing.orders import order_bytes, paid_order
 from support.store_parts import KEYS, NOW
@@ -113,3 +113,15 @@ async def test_a_body_that_cannot_be_read_names_the_event_alone(tmp_path: Path) 
 
         assert await free_doubt([CONFIRMATION], claims, replace(LETTER, body=b"{"), NOW)
         assert await states(claims, "event:webhook:1") == [None]
+
+
+async def test_the_shoppers_limit_gets_its_place_back(tmp_path: Path) -> None:
+    """Else the message that a person has just replayed would wait for the next day, or be dropped."""
+    async with running_store("embedded", tmp_path) as store:
+        claims, limit = claims_of(store), Allowance("order_update", 1, 86_400.0)
+        ticket = Ticket("order_confirmation", FIRST, "first", "webhook:1", "7312345678901234", NOW, allowance=limit)
+        assert (await claims.take(ticket, NOW, ttl_seconds=3600.0)).state is ClaimState.NEW
+        await claims.doubt(ticket, NOW)
+
+        assert await free_doubt([CONFIRMATION], claims, LETTER, NOW)
+        assert (await claims.take(replace(ticket, token="again"), NOW, ttl_seconds=3600.0)).state is ClaimState.NEW

@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shopbot.store.claims import Allowance, Claim, Claims, ClaimState, Ticket, read_metadata
+from shopbot.store.echoes import Echoes
 from support.store_parts import KEYS, NOW
 from support.stores import OpenStore, on_every_store, running_store
 
@@ -359,6 +361,49 @@ class TestTheLimit:
             await conclude(claims, verdict, first)
 
             assert (await take(claims, second, LATER)).state == then
+
+    @on_every_store
+    async def test_who_frees_a_claim_need_not_know_that_it_counts(self, kind: str, tmp_path: Path) -> None:
+        """A person's word frees it, or an attempt that finds the window open meanwhile."""
+        async with running_store(kind, tmp_path) as store:
+            claims = claims_of(store)
+            first, second = (a_ticket(f"t{n}", subject=f"order:{n}", allowance=ONE_A_DAY) for n in (1, 2))
+            await take(claims, first)
+            await claims.doubt(first, NOW)
+            await claims.free(replace(first, allowance=None, psid=""), NOW)
+
+            assert (await take(claims, second, LATER)).state is ClaimState.NEW
+
+    @on_every_store
+    async def test_what_was_claimed_without_a_limit_may_count_later(self, kind: str, tmp_path: Path) -> None:
+        async with running_store(kind, tmp_path) as store:
+            claims = claims_of(store)
+            first, second = (a_ticket(f"t{n}", subject=f"order:{n}") for n in (1, 2))
+            for ticket in (first, second):
+                await take(claims, ticket)
+
+            # An answer that is lost has the client ask again.
+            assert [await claims.count(first, ONE_A_DAY, NOW) for _ in range(2)] == [None, None]
+            assert await claims.count(second, ONE_A_DAY, LATER) == NOW + timedelta(days=1)
+            await claims.free(first, LATER)
+            assert await claims.count(first, ONE_A_DAY, LATER) == LATER  # it is nobody's claim any more
+            assert await claims.count(second, ONE_A_DAY, LATER) is None
+
+    @on_every_store
+    @pytest.mark.parametrize("by_echo", [True, False])
+    async def test_a_claim_that_is_settled_does_not_name_the_shopper(
+        self, kind: str, tmp_path: Path, *, by_echo: bool
+    ) -> None:
+        async with running_store(kind, tmp_path) as store:
+            claims, ticket = claims_of(store), a_ticket("mine", allowance=ONE_A_DAY)
+            await take(claims, ticket)
+            if by_echo:
+                await Echoes(store.client, KEYS).arrived(f"{RULE}:{SUBJECT}", "mine", "m_1", LATER)
+            else:
+                await claims.sent(ticket, "m_1", LATER)
+            kept: Any = await store.client.hgetall(KEYS.claim(RULE, SUBJECT))
+
+            assert not any(PSID.encode() in value for value in kept.values())
 
     @on_every_store
     async def test_the_same_send_asked_for_again_counts_once(self, kind: str, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ class Model:
         self.claims[order] = Held("sending", token)
         return "new", token, ""
 
-    def conclude(self, order: str, token: str, verdict: str, *, limited: bool) -> bool:
+    def conclude(self, order: str, token: str, verdict: str) -> bool:
         held = self.claims.get(order)
         if held is None or held.token != token:
             return False
@@ -63,8 +63,7 @@ class Model:
             return verdict == "sent"
         if verdict == "free":
             del self.claims[order]
-            if limited:
-                self.counted.pop(f"{token}@{order}", None)
+            self.counted.pop(f"{token}@{order}", None)
         else:
             held.state, held.message_id = verdict, f"m_{token}" if verdict == "sent" else ""
         return True
@@ -120,7 +119,7 @@ class ClaimsMachine(RuleBasedStateMachine):
     def conclude(self, order: str, token: str, limited: bool, verdict: str) -> None:  # noqa: FBT001 - likewise
         now = NOW + timedelta(milliseconds=self.milliseconds)
         ticket = self.ticket(order, token, limited=limited)
-        expected = self.model.conclude(order, ticket.token, verdict, limited=limited)
+        expected = self.model.conclude(order, ticket.token, verdict)
 
         match verdict:
             case "sent":

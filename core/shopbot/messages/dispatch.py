@@ -48,6 +48,15 @@ _RESULTS = {Retry: "retry", Refused: "refused", ChannelDown: "channel_down", InD
 Sender = Hook[[OutboundMessage], Receipt | None]
 
 
+class _OverLimitError(Exception):
+    """A message turns out to count against a limit that is used up."""
+
+    def __init__(self, free_at: datetime) -> None:
+        """Say when the next message is allowed."""
+        super().__init__(free_at)
+        self.free_at = free_at
+
+
 class Dispatcher:
     """Sends the messages of one host."""
 
@@ -172,16 +181,16 @@ class Dispatcher:
                     Reason.WAITING_FOR_EARLIER, f"behind {claim.event_id}", retry_after_seconds=pause_seconds
                 )
             case ClaimState.LIMITED:
-                return self._limited(spec, claim)
+                return self._limited(spec, claim.at)
             case _:
                 return Outcome.skipped(Reason.IN_PROGRESS, f"carried by {claim.event_id}")
 
-    def _limited(self, spec: MessageSpec, claim: Claim) -> Outcome:
+    def _limited(self, spec: MessageSpec, free_at: datetime) -> Outcome:
         if spec.drop_over_limit:
             return Outcome.skipped(Reason.LIMIT_REACHED, "dropped, as `on_limit:` says")
-        wait_seconds = max(1.0, (claim.at - self._clock()).total_seconds())
+        wait_seconds = max(1.0, (free_at - self._clock()).total_seconds())
         return Outcome.deferred(
-            Reason.LIMIT_REACHED, f"held until {claim.at.isoformat()}", retry_after_seconds=wait_seconds
+            Reason.LIMIT_REACHED, f"held until {free_at.isoformat()}", retry_after_seconds=wait_seconds
         )
 
     async def _call(
@@ -210,7 +219,12 @@ class Dispatcher:
             if time.monotonic() - claimed > _LAST_MOMENT_SECONDS:
                 return await self._in_doubt(request, ticket, "the process was held up between claim and call", place)
             try:
-                receipt, how = await self._offer(sender, message, why)
+                receipt, how = await self._offer(sender, message, why, lambda: self._count(request, ticket, spec))
+            except _OverLimitError as over:
+                await self._record(lambda: self._claims.free(ticket, self._clock()))
+                # As with a claim: while it is held, nobody waits behind it.
+                await self._record(lambda: self._claims.leave(request.psid, request.event.id))
+                return self._limited(spec, over.free_at)
             except (Retry, Refused, ChannelDown) as failure:
                 await self._record(lambda: self._claims.free(ticket, self._clock()))
                 return await self._not_sent(request, spec, failure, gate, place)
@@ -240,10 +254,23 @@ class Dispatcher:
             return _outside_window(spec, failure.reason, plugin=place)
         return Outcome.failed(failure.code, failure.reason, plugin=place)
 
-    async def _offer(self, sender: Sender, message: OutboundMessage, why: str) -> tuple[Receipt | None, str]:
+    async def _count(self, request: SendRequest, ticket: Ticket, spec: MessageSpec) -> None:
+        """Count a message against its limit after all: the window was thought to be open, and is not."""
+        allowance = _allowance(request, spec)
+        if allowance is None or ticket.allowance is not None:
+            return
+        free_at = await self._claims.count(ticket, allowance, self._clock())
+        if free_at is not None:
+            raise _OverLimitError(free_at)
+
+    async def _offer(
+        self, sender: Sender, message: OutboundMessage, why: str, count: Callable[[], Awaitable[None]]
+    ) -> tuple[Receipt | None, str]:
         """Offer a message to one sender; outside the window, once more as the approved template.
 
         Gives how it was delivered and why so, too.
+
+        count: takes the template's place in the shopper's limit, or raises.
         """
         try:
             return await self._timed(sender, message), f"{message.delivery}: {why}"
@@ -252,6 +279,7 @@ class Dispatcher:
             if not outside or message.delivery is Delivery.UTILITY or message.template is None:
                 raise
             refusal = failure.reason
+        await count()
         receipt = await self._timed(sender, message.model_copy(update={"delivery": Delivery.UTILITY}))
         return receipt, f"{Delivery.UTILITY}: {refusal}"
 
@@ -303,8 +331,6 @@ class Dispatcher:
 
 
 def _ticket(request: SendRequest, spec: MessageSpec, window: Window) -> Ticket:
-    answer = spec.answers(request.event.topic)
-    limited = window is not Window.OPEN and not answer
     return Ticket(
         rule=request.rule,
         subject=request.subject,
@@ -312,11 +338,17 @@ def _ticket(request: SendRequest, spec: MessageSpec, window: Window) -> Ticket:
         event_id=request.event.id,
         psid=request.psid,
         received_at=request.event.received_at,
-        in_line=not answer,
-        allowance=Allowance(spec.purpose, spec.limit[0], spec.limit[1].total_seconds())
-        if spec.limit is not None and limited
-        else None,
+        in_line=not spec.answers(request.event.topic),
+        allowance=_allowance(request, spec) if window is not Window.OPEN else None,
     )
+
+
+def _allowance(request: SendRequest, spec: MessageSpec) -> Allowance | None:
+    """Give what a message counts against outside the window; None where nothing limits it."""
+    if spec.limit is None or spec.answers(request.event.topic):
+        return None
+    count, period = spec.limit
+    return Allowance(spec.purpose, count, period.total_seconds())
 
 
 def _outside_window(spec: MessageSpec, why: str, *, plugin: str = "") -> Outcome:

@@ -111,6 +111,7 @@ class Claims:
         self._join = script(client, "join")
         self._claim = script(client, "claim")
         self._conclude = script(client, "conclude")
+        self._count = script(client, "count")
         self._leave = script(client, "leave")
 
     async def look(self, rule: str, subject: str) -> Claim | None:
@@ -158,6 +159,20 @@ class Claims:
         )
         return _read(answer)
 
+    async def count(self, ticket: Ticket, allowance: Allowance, now: datetime) -> datetime | None:
+        """Count a claimed message against a limit; None when it counts now, else when the next one is allowed.
+
+        For a message that was claimed without: the window was thought to be open.
+        """
+        free_ms = await self._count(
+            [
+                self._keys.claim(ticket.rule, ticket.subject),
+                self._keys.limit(allowance.purpose, ticket.psid),
+            ],
+            [ticket.token, milliseconds(now), allowance.count, int(allowance.period_seconds * 1000)],
+        )
+        return moment_of(free_ms) if int(free_ms) else None
+
     async def sent(self, ticket: Ticket, message_id: str, now: datetime) -> bool:
         """Record that the message is out, for good; False where the claim is not this ticket's any more."""
         return await self._end(ticket, "sent", message_id, now)
@@ -172,8 +187,9 @@ class Claims:
 
     async def _end(self, ticket: Ticket, verdict: str, message_id: str, now: datetime) -> bool:
         keys = self._keys
+        claim, line, _ = self._keys_of(ticket)
         done = await self._conclude(
-            [*self._keys_of(ticket), keys.unechoed, keys.retries, keys.inbox],
+            [claim, line, keys.unechoed, keys.retries, keys.inbox],
             [ticket.token, verdict, message_id, milliseconds(now), keys.event(""), _UNECHOED_REMEMBERED],
         )
         return bool(done == 1)

@@ -44,6 +44,8 @@ if KEYS[3] ~= KEYS[1] then
   end
   redis.call('ZADD', KEYS[3], ARGV[3], ARGV[2])
   redis.call('PEXPIRE', KEYS[3], ARGV[7])
+  -- Whoever frees the claim need not know whether it counts, which changes with the window.
+  redis.call('HSET', KEYS[1], 'limit', KEYS[3])
 end
 redis.call('HSET', KEYS[1], 'state', 'sending', 'event', ARGV[1], 'token', ARGV[2], 'at_ms', ARGV[3],
   'claimed_ms', ARGV[3])

@@ -19,6 +19,7 @@ if claim[2] == 'sent' then
   return 0
 end
 redis.call('HSET', KEYS[1], 'state', 'sent', 'message_id', ARGV[2], 'at_ms', ARGV[3])
+redis.call('HDEL', KEYS[1], 'limit')
 if redis.call('ZREM', KEYS[2], claim[3]) + redis.call('ZREM', KEYS[3], claim[3]) > 0 then
   redis.call('XADD', KEYS[4], '*', 'id', claim[3])
 else
