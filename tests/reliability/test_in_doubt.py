@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from shopbot.store.embedded import EmbeddedServer
 from shopbot.store.records import EventRecord
 from shopbot.testing.host import ShopUnderTest, shop_under_test
@@ -178,6 +180,27 @@ async def test_an_echo_that_was_turned_away_is_not_missed_as_evidence(tmp_path: 
         delivery = await page.webhooks.deliver([page._echo(sent, {"metadata": sent.metadata})])
         assert delivery.status == 503
         await running.store.restore(claim, 0, kept, replace=True)
+        page.echoes = "once"
+        await a_confirmed_order(running, 2001)
+
+        assert (await after_the_deadline(running, clock, event)).reason == "IN_DOUBT"
+        assert names(page).count("#1001") == 1
+
+
+async def test_an_echo_that_no_verifier_could_judge_is_not_missed_as_evidence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, page = MovedClock(), a_page()
+    async with shop(tmp_path, page, clock) as running:
+        page.echoes = "never"
+        event = await doubtful(running, Fault.accept_then_drop())
+        sent = page.sent[0]
+        page.webhooks.attempts = 1
+        with monkeypatch.context() as broken:
+            [verifier] = (hook for hook in running.host.hooks.verifiers if hook.instance.name == "messenger_hmac")
+            broken.delattr(verifier.instance.plugin, "_keys")
+            delivery = await page.webhooks.deliver([page._echo(sent, {"metadata": sent.metadata})])
+        assert delivery.status == 503
         page.echoes = "once"
         await a_confirmed_order(running, 2001)
 

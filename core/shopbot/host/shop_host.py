@@ -196,6 +196,7 @@ class ShopHost:
         self._working: asyncio.Task[None] | None = None
         self._beside: list[asyncio.Task[None]] = []
         """What runs beside the worker: pollers, and what keeps to `ttl:`."""
+        self._owning_up: asyncio.Task[None] | None = None
         self._tried = datetime.min.replace(tzinfo=UTC)
 
     async def start(self) -> None:
@@ -231,6 +232,7 @@ class ShopHost:
             await self._channels.probe_soon(gate.name)
         if self._role is not Role.WORKER and not joins:
             await self.echoes.listening(self.clock())
+        self._owning_up = asyncio.create_task(self.echoes.keep_owning_up(self.clock), name=f"echoes {self.domain}")
         self.inbox.start()
         if self._role is not Role.WEB:
             self._working = asyncio.create_task(self._worker.run(), name=f"worker {self.domain}")
@@ -275,6 +277,8 @@ class ShopHost:
         self._worker.stop()
         if self._working is not None:
             await asyncio.wait([self._working])
+        if self._owning_up is not None:
+            await end([self._owning_up])
         with contextlib.suppress(RedisError, OSError):  # then nobody can be told
             await self.echoes.own_up(self.clock())
         await self.hooks.stop()

@@ -73,6 +73,7 @@ class MessengerWebhooks:
         except Rejected as rejection:
             return echoed(request, self._refuse(request, rejection))
         except PluginFailedError:
+            self._missed()
             return echoed(request, text("The signature could not be checked. Please send it again.", status=503))
         now = self._shops[0].clock()
         try:
