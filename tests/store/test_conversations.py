@@ -5,8 +5,12 @@ from datetime import timedelta
 from itertools import permutations
 from pathlib import Path
 
+import pytest
+
+from shopbot.store.claims import Claims, Ticket
 from shopbot.store.conversations import Conversations, Standing
 from shopbot.store.dead_letters import DeadLetters
+from shopbot.store.echoes import Echoes
 from shopbot.store.queue import Disposition
 from support.store_parts import KEYS, NOW, a_queue, a_settlement, an_event, fill
 from support.stores import OpenStore, on_every_store, on_real_stores, running_store
@@ -103,6 +107,37 @@ async def test_what_found_the_window_closed_comes_back_when_the_shopper_writes(k
         [delivery] = await (await a_queue(store)).read(2, wait_seconds=0.1)
         assert (delivery.event.id, delivery.attempts) == (waiting, 0)
         assert await store.client.zrange(KEYS.dead, 0, -1) == [other.encode()]
+
+
+@on_real_stores
+@pytest.mark.parametrize("comes", ["a word", "an echo", "nothing"])
+async def test_what_comes_just_before_an_event_becomes_a_dead_letter_brings_it_back(
+    kind: str, tmp_path: Path, comes: str
+) -> None:
+    """Nothing else would: the shopper has written already, and the echo comes once."""
+    async with running_store(kind, tmp_path) as store:
+        conversations, event = Conversations(store.client, KEYS), an_event(1)
+        claims, queue = Claims(store.client, KEYS, line_ttl_seconds=60), await a_queue(store)
+        await fill(store, event)
+        [delivery] = await queue.read(1, wait_seconds=1)
+        await claims.join(PSID, event.id, event.received_at)
+        if comes == "a word":
+            await conversations.wait(PSID, event.id, NOW)
+            assert await conversations.active(PSID, NOW + timedelta(seconds=1)) == 0
+        elif comes == "an echo":
+            await claims.take(Ticket("rule", "order:1", "token", event.id, PSID, NOW), NOW, ttl_seconds=60)
+            await Echoes(store.client, KEYS).arrived("rule:order:1", "token", "m_1", NOW)
+        settled = await queue.settle(delivery, a_settlement(Disposition.DEAD, attempts=8), NOW)
+        await queue.promote(NOW)
+        again = await queue.read(1, wait_seconds=0.1)
+
+        assert settled is (comes == "nothing")
+        assert await store.client.zcard(KEYS.dead) == (comes == "nothing")
+        assert [(found.event, found.attempts) for found in again] == ([] if settled else [(event, 0)])
+        if again:
+            # Once: the next time it is a dead letter.
+            assert await queue.settle(again[0], a_settlement(Disposition.DEAD), NOW)
+            assert await store.client.zcard(KEYS.dead) == 1
 
 
 @on_real_stores

@@ -212,7 +212,11 @@ class Queue:
         return moved
 
     async def settle(self, delivery: Delivery, settlement: Settlement, now: datetime) -> bool:
-        """End an attempt; False when another worker has settled the event meanwhile and nothing was changed."""
+        """End an attempt; False when it was not the event's end after all.
+
+        Another worker has settled the event meanwhile, and nothing was changed; or the echo of its message, or a word
+        of its shopper, came just when it was to become a dead letter, and it is tried again.
+        """
         keys, event_id = self._keys, delivery.event.id
         event_key = keys.event(event_id)
         order_id, psid = settlement.order_id, settlement.psid

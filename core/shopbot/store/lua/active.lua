@@ -10,9 +10,15 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. ARGV[4])
 local released = 0
 for _, id in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
-  -- Not a dead letter (yet): it is being worked on, or somebody has dealt with it.
-  if redis.call('ZREM', KEYS[3], id) == 1 then
-    redis.call('HSET', ARGV[3] .. id, 'attempts', 0, 'status', 'replayed', 'only_rule', '')
+  local event = ARGV[3] .. id
+  if redis.call('ZREM', KEYS[3], id) == 0 then
+    -- Not a dead letter (yet): somebody has dealt with it, or it is being worked on, and may be about to become one
+    -- that nothing else would bring back. One that has its place in the line has a hash, too.
+    if redis.call('EXISTS', event) == 1 then
+      redis.call('HSET', event, 'window_opened', 1)
+    end
+  else
+    redis.call('HSET', event, 'attempts', 0, 'status', 'replayed', 'only_rule', '')
     redis.call('XADD', KEYS[4], '*', 'id', id)
     redis.call('ZREM', KEYS[2], id)
     released = released + 1

@@ -4,7 +4,8 @@
 -- ARGV: group, entry's id, event id, disposition (finished, retry, held, parked, dead), now ms, due ms, life in ms of
 --   what is finished (0: nothing is kept of it, not even that it was taken in), attempts so far, status, reason, order
 --   id (empty: none), then the journal lines.
--- Returns 1, or 0 when another worker has settled the event meanwhile: then nothing is changed.
+-- Returns 1, or 0 when another worker has settled the event meanwhile: then nothing is changed; 2 for a dead letter that
+-- is tried again at once instead.
 if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then
   return 0
 end
@@ -62,6 +63,11 @@ elseif ARGV[4] == 'held' then
   redis.call('ZADD', KEYS[6], ARGV[6], ARGV[3])
 elseif ARGV[4] == 'parked' then
   redis.call('ZADD', KEYS[7], received, ARGV[3])
+elseif redis.call('HDEL', KEYS[2], 'echoed', 'window_opened') > 0 then
+  -- What would have brought the dead letter back came while it was decided that it is one.
+  redis.call('HSET', KEYS[2], 'attempts', 0, 'status', 'replayed', 'only_rule', '')
+  redis.call('ZADD', KEYS[4], ARGV[5], ARGV[3])
+  return 2
 else
   redis.call('ZADD', KEYS[5], ARGV[5], ARGV[3])
 end
