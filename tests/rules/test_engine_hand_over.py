@@ -26,7 +26,7 @@ from shopbot.store.erased import Erased
 from shopbot.store.queue import Delivery, Disposition
 from shopbot.testing.orders import order_bytes, paid_order
 from support.attacked_shop import message
-from support.dispatch_desk import DEADLINE, ORDER_ID, PSID, Told, a_ticket, take
+from support.dispatch_desk import DEADLINE, ORDER_ID, PSID, Told, a_request, a_ticket, take
 from support.store_parts import KEYS, NOW, a_line
 from support.told_steps import CLEAR, RESOLVE, RULE, SAVE, SEND, TRUSTED, Clears, Finds, Parts, Stamps, parts
 
@@ -300,3 +300,29 @@ async def test_a_body_that_breaks_its_topics_promise_fails_only_where_a_rule_wou
     wanted = Reason.WEBHOOK_PROCESSING_ERROR if ruled else Reason.NO_RULE
     assert (settlement.reason, [line.reason for line in attempt.entries]) == (wanted, [wanted])
     assert stamps.asked == 0
+
+
+@pytest.mark.parametrize("waits_first", [True, False])
+async def test_a_rule_whose_attempts_are_used_up_does_not_take_along_what_another_one_waits_for(
+    tmp_path: Path, *, waits_first: bool
+) -> None:
+    """A message that is held until tomorrow would be a dead letter by tonight, and nobody had refused it."""
+    stamps, limited = Stamps(Retry("down")), message(limit="1/day")
+    async with parts(tmp_path, Finds(TRUSTED), stamps, messages=limited) as shop:
+        await shop.desk.dispatcher.send(a_request("webhook:0", subject="order:0"))
+        engine = an_engine(shop, *((RULE, STAMPING) if waits_first else (STAMPING, RULE)))
+        last_one = replace(a_delivery(), attempts=2)
+        _, held = await engine.process(last_one)
+
+        assert (held.disposition, held.reason, held.attempts) == (Disposition.RETRY, Reason.LIMIT_REACHED, 2)
+        assert held.due_at == NOW + timedelta(days=1)
+
+        # Once the message is out, the other one has had its attempts.
+        shop.desk.now += timedelta(days=2)
+        _, ended = await engine.process(last_one)
+
+        assert (ended.disposition, ended.reason, len(shop.sender.received)) == (
+            Disposition.DEAD,
+            Reason.PLUGIN_FAILED,
+            2,
+        )

@@ -153,7 +153,7 @@ class Engine:
         return _overall(outcomes)
 
     def _settlement(self, attempt: Attempt, delivery: Delivery, results: Sequence[Outcome]) -> Settlement:
-        result = _overall(results, _RULES_DECIDE)
+        result = self._deciding(results, delivery.attempts + 1)
         disposition, due_at = Disposition.FINISHED, None
         free = result.reason in _FREE_OF_CHARGE
         attempts = delivery.attempts + (0 if free else 1)
@@ -178,6 +178,14 @@ class Engine:
             psid=attempt.sender or attempt.shopper,
             due_at=due_at,
         )
+
+    def _deciding(self, results: Sequence[Outcome], attempts: int) -> Outcome:
+        """Give the result that decides: a rule whose attempts are used up takes none from one that waits for free."""
+        result = _overall(results, _RULES_DECIDE)
+        if result.status is Status.DEFERRED and attempts >= self._backoff.attempts:
+            waiting = [one for one in results if one.status is Status.DEFERRED and one.reason in _FREE_OF_CHARGE]
+            return waiting[-1] if waiting else result
+        return result
 
     def _wait_seconds(self, result: Outcome, attempts: int) -> float:
         if result.reason in _FREE_OF_CHARGE and result.retry_after_seconds is not None:
