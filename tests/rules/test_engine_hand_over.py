@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from shopbot.model.cart import CartResult
 from shopbot.model.event import Event, Source
 from shopbot.model.outcome import JournalEntry, Outcome, Status
-from shopbot.plugin import ChannelDown, InDoubt, Reason, Retry
+from shopbot.plugin import ChannelDown, InDoubt, Reason, Refused, Retry
 from shopbot.rules.backoff import Backoff
 from shopbot.rules.engine import Engine
 from shopbot.rules.news import read_news
@@ -326,3 +326,33 @@ async def test_a_rule_whose_attempts_are_used_up_does_not_take_along_what_anothe
             Reason.PLUGIN_FAILED,
             2,
         )
+
+
+@pytest.mark.parametrize(
+    ("answers", "status"),
+    [
+        ((Retry("later"),), Status.DONE),
+        ((InDoubt("no answer came"),), Status.DONE),
+        ((Retry("later"), Refused("blocked")), Status.FAILED),
+    ],
+)
+async def test_an_event_keeps_its_place_for_a_message_that_is_not_out_when_another_one_of_its_is(
+    tmp_path: Path, answers: Sequence[Exception], status: Status
+) -> None:
+    """Else the shopper's next order would be confirmed before this one."""
+    second, sender = replace(RULE, name="second"), Told(*answers)
+    async with parts(tmp_path, Finds(TRUSTED), sender=sender) as shop:
+        attempt, _ = await an_engine(shop, RULE, second).process(a_delivery())
+        next_order = await shop.desk.dispatcher.send(a_request("webhook:2", subject="order:2", minutes=1.0))
+
+        assert [line.status for line in attempt.entries if (line.rule, line.step) == ("second", "")] == [status]
+        assert next_order.reason is Reason.WAITING_FOR_EARLIER
+
+
+async def test_an_event_whose_messages_are_out_holds_nobody_up_for_a_step_that_is_tried_again(tmp_path: Path) -> None:
+    waits, second = replace(RULE, steps=(*RULE.steps, replace(STAMP, place="5:stamps0"))), replace(RULE, name="second")
+    async with parts(tmp_path, Finds(TRUSTED), Stamps(Retry("later"))) as shop:
+        _, settlement = await an_engine(shop, waits, second).process(a_delivery())
+
+        assert settlement.disposition is Disposition.RETRY
+        assert await shop.desk.in_line() == []

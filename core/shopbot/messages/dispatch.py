@@ -8,7 +8,6 @@ What happens when the process dies on any line here:
 """
 
 import asyncio
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -31,7 +30,7 @@ from shopbot.model.message import Delivery, OutboundMessage, Receipt
 from shopbot.model.outcome import Outcome, Status
 from shopbot.model.psid import mask
 from shopbot.model.reason import Reason
-from shopbot.store.claims import Allowance, Claim, Claims, ClaimState, Ticket
+from shopbot.store.claims import Claim, Claims, ClaimState, Ticket
 from shopbot.store.conversations import Conversations, Standing
 from shopbot.store.references import References
 
@@ -109,14 +108,19 @@ class Dispatcher:
             window, chosen = self._mode(request, spec, await self._conversations.standing(request.psid))
         if chosen.delivery is None:
             return _outside_window(spec, chosen.why)
-        ticket = _ticket(request, spec, window)
+        ticket = request.ticket(spec, counts=window is not Window.OPEN)
         if ticket.in_line and not request.lined_up:
             # Now, so that a closed channel or a failure cannot let later messages overtake this one.
             await self._claims.join(request.psid, request.event.id, request.event.received_at)
         outcome = await self._send_in_turn(request, ticket, spec, chosen.delivery, chosen.why)
         if ticket.in_line and outcome.status in (Status.SKIPPED, Status.FAILED):
-            await self._claims.leave(request.psid, request.event.id)
+            await self._leave(request)
         return outcome
+
+    async def _leave(self, request: SendRequest) -> None:
+        """Give the event's place in the shopper's line up, unless another message of the event still needs it."""
+        if not request.keeps_place:
+            await self._claims.leave(request.psid, request.event.id)
 
     def _mode(self, request: SendRequest, spec: MessageSpec, standing: Standing) -> tuple[Window, Mode]:
         last_active = standing.last_active
@@ -169,7 +173,7 @@ class Dispatcher:
                 return asked
             case ClaimState.SENT if ours:
                 await self._confirm(request, claim.message_id, claim.at)
-                await self._claims.leave(request.psid, request.event.id)
+                await self._leave(request)
                 return Outcome.done(f"{claim.message_id}, as recorded before")
             case ClaimState.SENT:
                 return Outcome.skipped(Reason.ALREADY_CONFIRMED, f"by {claim.event_id}")
@@ -223,7 +227,7 @@ class Dispatcher:
             except _OverLimitError as over:
                 await self._record(lambda: self._claims.free(ticket, self._clock()))
                 # As with a claim: while it is held, nobody waits behind it.
-                await self._record(lambda: self._claims.leave(request.psid, request.event.id))
+                await self._record(lambda: self._leave(request))
                 return self._limited(spec, over.free_at)
             except (Retry, Refused, ChannelDown) as failure:
                 await self._record(lambda: self._claims.free(ticket, self._clock()))
@@ -256,7 +260,7 @@ class Dispatcher:
 
     async def _count(self, request: SendRequest, ticket: Ticket, spec: MessageSpec) -> None:
         """Count a message against its limit after all: the window was thought to be open, and is not."""
-        allowance = _allowance(request, spec)
+        allowance = spec.allowance(request.event.topic)
         if allowance is None or ticket.allowance is not None:
             return
         free_at = await self._claims.count(ticket, allowance, self._clock())
@@ -309,7 +313,7 @@ class Dispatcher:
         claim = await self._claims.look(ticket.rule, ticket.subject)
         if claim is not None and claim.state is ClaimState.SENT and claim.token == ticket.token:
             await self._confirm(request, claim.message_id, claim.at)
-            await self._claims.leave(request.psid, request.event.id)
+            await self._leave(request)
             return Outcome.done(f"{claim.message_id}, by its echo", plugin=place)
         return self._doubt.wait(why, plugin=place)
 
@@ -328,27 +332,6 @@ class Dispatcher:
             else:
                 return
         await write()
-
-
-def _ticket(request: SendRequest, spec: MessageSpec, window: Window) -> Ticket:
-    return Ticket(
-        rule=request.rule,
-        subject=request.subject,
-        token=secrets.token_urlsafe(18),
-        event_id=request.event.id,
-        psid=request.psid,
-        received_at=request.event.received_at,
-        in_line=not spec.answers(request.event.topic),
-        allowance=_allowance(request, spec) if window is not Window.OPEN else None,
-    )
-
-
-def _allowance(request: SendRequest, spec: MessageSpec) -> Allowance | None:
-    """Give what a message counts against outside the window; None where nothing limits it."""
-    if spec.limit is None or spec.answers(request.event.topic):
-        return None
-    count, period = spec.limit
-    return Allowance(spec.purpose, count, period.total_seconds())
 
 
 def _outside_window(spec: MessageSpec, why: str, *, plugin: str = "") -> Outcome:

@@ -1,5 +1,6 @@
 """A message as configured, and the request to send it."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,6 +11,7 @@ from shopbot.model.order import Order
 from shopbot.model.order_reference import OrderReference
 from shopbot.model.parcel import Parcel
 from shopbot.model.refund import Refund
+from shopbot.store.claims import Allowance, Ticket
 
 ANSWER_PURPOSE = "order_answer"
 """The purpose of messages that answer what the shopper just wrote."""
@@ -85,6 +87,13 @@ class MessageSpec:
         """
         return self.purpose == ANSWER_PURPOSE and topic.startswith("messenger/")
 
+    def allowance(self, topic: str) -> Allowance | None:
+        """Give what it counts against outside the window, when an event of *topic* brings it about; None: nothing."""
+        if self.limit is None or self.answers(topic):
+            return None
+        count, period = self.limit
+        return Allowance(self.purpose, count, period.total_seconds())
+
 
 @dataclass(frozen=True, slots=True)
 class About:
@@ -120,6 +129,8 @@ class SendRequest:
     """The order as it has just been kept; None where that is not known."""
     lined_up: bool = False
     """Whether the event has its place in the shopper's line already."""
+    keeps_place: bool = False
+    """Whether it needs that place also after this message: for one before it, which is not out yet."""
     asked: bool = False
     """Whether the shopper has just asked for it: such an answer goes out even to who wants no other messages."""
 
@@ -132,3 +143,21 @@ class SendRequest:
     def order(self) -> Order | None:
         """Give the order that the event brings."""
         return self.about.order
+
+    def ticket(self, spec: MessageSpec, *, counts: bool) -> Ticket:
+        """Make a new ticket for the message.
+
+        counts: whether it counts against its limit, as it does outside the window.
+        """
+        topic = self.event.topic
+        return Ticket(
+            rule=self.rule,
+            subject=self.subject,
+            token=secrets.token_urlsafe(18),
+            event_id=self.event.id,
+            psid=self.psid,
+            received_at=self.event.received_at,
+            in_line=not spec.answers(topic),
+            keeps_place=self.keeps_place,
+            allowance=spec.allowance(topic) if counts else None,
+        )

@@ -48,6 +48,8 @@ class Attempt:
     """Why there is no PSID, once the resolvers were asked in vain."""
     lined_up: bool = False
     """Whether the event has a place in the shopper's line."""
+    keeps_place: bool = False
+    """Whether a rule before this one has a message to send later, for which the event keeps that place."""
     reference_saved: bool = False
     """Whether this rule keeps the order: its message is then the order's confirmation."""
     reference: OrderReference | None = None

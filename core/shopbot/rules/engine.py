@@ -108,6 +108,7 @@ class Engine:
             result = await self._run_steps(attempt, rule)
         attempt.note(rule.name, "", result, milliseconds=(time.monotonic() - started) * 1000)
         attempt.shopper = attempt.shopper or attempt.psid
+        attempt.keeps_place = attempt.keeps_place or _waits_in_line(attempt, rule, result)
         return result
 
     async def _objection(self, attempt: Attempt, rule: Rule) -> Outcome | None:
@@ -206,6 +207,18 @@ def _forgetting(attempt: Attempt) -> Settlement:
         journal=attempt.entries,
         forget=names_somebody(attempt.event) or bool(attempt.earlier),
     )
+
+
+def _waits_in_line(attempt: Attempt, rule: Rule, result: Outcome) -> bool:
+    """Say whether a rule has a message that is not out yet, and behind which later ones wait."""
+    # What its limit holds has left the line.
+    if not attempt.lined_up or result.reason is Reason.LIMIT_REACHED:
+        return False
+    if result.status not in (Status.DEFERRED, Status.HELD):
+        return False
+    lines = (*attempt.earlier, *attempt.entries)
+    settled = {line.step for line in lines if line.rule == rule.name and line.status in (Status.DONE, Status.SKIPPED)}
+    return any(step.name == "send_message" and step.place not in settled for step in rule.steps)
 
 
 def _news(attempt: Attempt) -> Sequence[JournalEntry]:

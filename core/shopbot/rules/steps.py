@@ -208,6 +208,7 @@ class Steps:
             claim_ttl_seconds=self._order_ttl_seconds if rule.by_business_key else self._event_ttl_seconds,
             asked=rule.filters.asks,
             lined_up=attempt.lined_up,
+            keeps_place=attempt.keeps_place,
         )
         return [await self._dispatcher.send(request)]
 

@@ -60,6 +60,8 @@ class Ticket:
     """When the event arrived: its rank among the shopper's messages."""
     in_line: bool = True
     """Whether the shopper's earlier messages go first; answers do not wait."""
+    keeps_place: bool = False
+    """Whether the event keeps its place among them once this is sent."""
     allowance: Allowance | None = None
 
     @property
@@ -189,7 +191,7 @@ class Claims:
         keys = self._keys
         claim, line, _ = self._keys_of(ticket)
         done = await self._conclude(
-            [claim, line, keys.unechoed, keys.retries, keys.inbox],
+            [claim, claim if ticket.keeps_place else line, keys.unechoed, keys.retries, keys.inbox],
             [ticket.token, verdict, message_id, milliseconds(now), keys.event(""), _UNECHOED_REMEMBERED],
         )
         return bool(done == 1)
