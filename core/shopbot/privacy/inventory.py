@@ -132,7 +132,8 @@ KINDS: Sequence[KeyKind] = (
     ),
     KeyKind(
         "claim:{rule}:{subject}",
-        "Who sends a message, when it was sent, its id. The subject is an order, parcel, refund or event.",
+        "Who sends a message, when it was sent, its id; until that is settled, the `limit:` that it counts against, by "
+        "name. The subject is an order, parcel, refund or event.",
         "Nobody reads a confirmation twice.",
         "`ttl.order_reference`; `ttl.journal` with `once_per: event`",
     ),
