@@ -254,6 +254,24 @@ def test_so_are_options_that_the_client_does_not_have(address: str) -> None:
     ]
 
 
+def test_a_database_is_a_number() -> None:
+    """Of anything else redis-py makes database 0, where others may live."""
+    assert complaints("store: redis://host/shopbot") == [
+        "1:8: store: expected a number for the database behind the host's '/'"
+    ]
+    assert complaints("store: redis://host/") == []
+
+
+@pytest.mark.parametrize("option", ["decode_responses=true", "encoding=latin-1", "encoding_errors=ignore"])
+def test_what_is_read_of_the_store_is_not_for_the_address_to_say(option: str) -> None:
+    assert complaints(f"store: 'redis://host/0?{option}'") == [
+        (
+            "1:8: store: expected behind the '?' of the URL no 'decode_responses', 'encoding' or 'encoding_errors', "
+            "which are not for you to choose"
+        )
+    ]
+
+
 def test_a_password_in_the_store_s_address_is_never_shown() -> None:
     loaded = settings("store: redis://user:hunter2@host:6379/0?password=hunter3")
 
@@ -363,6 +381,10 @@ def test_if_is_a_condition() -> None:
                 "2:11: rules[0].name: expected a name of lower-case letters, digits and '_' that starts with a letter, "
                 "got the text 'Order confirmation'"
             ),
+        ),
+        (
+            {"name": "a" * 101},
+            f"2:11: rules[0].name: expected a name of at most 100 characters, got the text '{'a' * 59}…'",
         ),
         (
             {"on": "Orders/Paid"},

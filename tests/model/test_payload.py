@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from shopbot.model.payload import read_moment
+from shopbot.model.payload import read_moment, read_timestamp
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,13 @@ def test_what_is_no_moment_counts_as_missing(value: object) -> None:
 def test_so_does_one_that_cannot_be_calculated_with(text: str) -> None:
     """No time zone has it, and no parcel arrives some days later: an order must not fail over it."""
     assert read_moment(text) is None
+
+
+def test_a_timestamp_is_read_in_milliseconds() -> None:
+    assert read_timestamp(1_795_392_000_500) == datetime(2026, 11, 23, 0, 0, 0, 500_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("value", [None, "1795392000000", True, 1.5, -62_135_596_800_000, 253_402_300_799_000, 10**30])
+def test_what_is_no_timestamp_counts_as_missing(value: object) -> None:
+    """So does one in the years in which nobody can calculate."""
+    assert read_timestamp(value) is None

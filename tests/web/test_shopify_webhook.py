@@ -33,11 +33,13 @@ class TestDurability:
                 refused = await shop.http.post(ROUTE, content=BODY, headers=signed(webhook_id="wh-1"))
                 unready = await shop.http.get("/readyz")
                 alive = await shop.http.get("/healthz")
+                asked_by_head = [await shop.http.head(path) for path in ("/healthz", "/readyz")]
 
                 assert refused.status_code == 503
                 assert unready.status_code == 503
                 assert "does not answer" in unready.json()["checks"]["store"]
                 assert alive.status_code == 200
+                assert [(answer.status_code, answer.content) for answer in asked_by_head] == [(200, b""), (503, b"")]
 
                 await asyncio.to_thread(server.stop)
                 await asyncio.to_thread(server.start)

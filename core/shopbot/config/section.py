@@ -21,8 +21,9 @@ from pydantic_core import CoreSchema, InitErrorDetails
 from shopbot.config.duration import format_duration
 from shopbot.config.expected import expected
 
-NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
-"""Names that appear in keys of the store, in metrics and on the command line."""
+_LONGEST_NAME = 100
+NAME_PATTERN = rf"^[a-z][a-z0-9_]{{0,{_LONGEST_NAME - 1}}}$"
+"""Names that appear in keys of the store, in metrics, on the command line and in what Messenger echoes."""
 
 _NAME = re.compile(NAME_PATTERN)
 _NAME_WORDS = "a name of lower-case letters, digits and '_' that starts with a letter"
@@ -81,7 +82,7 @@ class _OneOrManySchema:
 
 def _name(value: str) -> str:
     if not _NAME.fullmatch(value):
-        raise expected(_NAME_WORDS)
+        raise expected(_NAME_WORDS if len(value) <= _LONGEST_NAME else f"a name of at most {_LONGEST_NAME} characters")
     return value
 
 

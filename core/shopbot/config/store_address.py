@@ -11,7 +11,7 @@ from redis.asyncio.connection import ConnectionPool
 from redis.exceptions import RedisError
 
 from shopbot.config.expected import expected
-from shopbot.config.section import text_schema
+from shopbot.config.section import one_of, text_schema
 
 EMBEDDED = "embedded"
 SCHEMES = ("redis", "rediss", "unix")
@@ -19,6 +19,8 @@ SCHEMES = ("redis", "rediss", "unix")
 _PATTERN = r"^(embedded|rediss?://.+|unix://.+|.*\$\{.+)$"
 _WHAT = "'embedded' or a URL such as redis://host:6379/0, rediss://host:6379/0 or unix:///path/to/socket"
 _OPTIONS = "behind the '?' of the URL only options that redis-py has for it, with values that they can have"
+_OURS = frozenset({"decode_responses", "encoding", "encoding_errors"})
+"""What is read of the store is bytes, and what is written UTF-8."""
 _CREDENTIALS = re.compile(r"//.*@")  # greedy: a password may hold a slash
 
 
@@ -31,14 +33,23 @@ def _address(value: str) -> str:
     except ValueError:  # a port that is no number, a bracket of an IPv6 address left open
         usable = False
         parts = urlsplit("")
-    place = parts.path if parts.scheme == "unix" else parts.hostname
+    unix = parts.scheme == "unix"
+    place = parts.path if unix else parts.hostname
     if not usable or not place or any(character.isspace() for character in value):
         raise expected(_WHAT)
+    database = "" if unix else parts.path.strip("/")
+    # Of what is no number redis-py makes database 0.
+    if database and not (database.isascii() and database.isdecimal()):
+        raise expected("a number for the database behind the host's '/'", got=False)
     try:
-        # Which connects to nothing yet.
-        ConnectionPool.from_url(value).make_connection()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+        pool = ConnectionPool.from_url(value)
+        pool.make_connection()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped; it connects to nothing yet
     except (ValueError, TypeError, RedisError):
         raise expected(_OPTIONS, got=False) from None  # whose own words may quote a password
+    if not _OURS.isdisjoint(pool.connection_kwargs):
+        raise expected(
+            f"behind the '?' of the URL no {one_of(sorted(_OURS))}, which are not for you to choose", got=False
+        )
     return value
 
 

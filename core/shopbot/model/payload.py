@@ -42,7 +42,7 @@ def read_state(value: object) -> str | None:
 def read_moment(value: object) -> datetime | None:
     """Give a moment written in ISO 8601, taken to be in UTC where it has no offset; None for anything else.
 
-    So is one of the first and last years that Python knows.
+    So is one of the first and last years that Python knows, here as in `read_timestamp`.
     """
     if not isinstance(value, str):
         return None
@@ -53,3 +53,14 @@ def read_moment(value: object) -> datetime | None:
     if moment.year not in _YEARS:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def read_timestamp(value: object) -> datetime | None:
+    """Give the moment of so many milliseconds since 1970, in UTC; None for anything else."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    try:
+        moment = datetime.fromtimestamp(value / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return moment if moment.year in _YEARS else None

@@ -80,8 +80,8 @@ def create_app(
     app.config.FALLBACK_ERROR_FORMAT = "json"
     app.config.MOTD = False
     health = Health(checks, warnings, {shop.domain: shop.config for shop in metered})
-    app.add_route(health.alive, "/healthz", methods=["GET"], name="healthz")
-    app.add_route(health.ready, "/readyz", methods=["GET"], name="readyz")
+    app.add_route(health.alive, "/healthz", methods=["GET", "HEAD"], name="healthz")
+    app.add_route(health.ready, "/readyz", methods=["GET", "HEAD"], name="readyz")
     app.add_route(MetricsPage(metrics, metered), "/metrics", methods=["GET"], name="metrics")
     if webhooks:
         shopify = Timed(ShopifyWebhooks(shops), metrics, SHOPIFY_ROUTE)

@@ -1,4 +1,4 @@
-"""`GET /healthz` (the process answers) and `GET /readyz` (it is fit for work)."""
+"""`GET /healthz` (the process answers) and `GET /readyz` (it is fit for work); some monitors ask by HEAD."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -6,7 +6,7 @@ https://developers.facebook.com/documentation/business-messaging/messenger-platf
 import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from sanic.response import HTTPResponse, empty, text
 from shopbot.hooks import Hooks, PluginFailedError
 from shopbot.model.event import Arrival, Source
 from shopbot.model.failures import Rejected
+from shopbot.model.payload import read_timestamp
 from shopbot.model.psid import is_psid
 from shopbot.model.request import InboundRequest, Origin
 from shopbot.model.surrogates import joined
@@ -148,7 +149,7 @@ class MessengerWebhooks:
         """Note what the platform says of the Page's own messages: it decides nothing, so it is no event."""
         for kind, note in (("delivery", shop.conversations.delivered), ("read", shop.conversations.read)):
             content = item.get(kind)
-            up_to = _moment(content.get("watermark")) if isinstance(content, Mapping) else None
+            up_to = read_timestamp(content.get("watermark")) if isinstance(content, Mapping) else None
             if up_to is not None and is_psid(psid):
                 await note(psid, up_to)
 
@@ -202,7 +203,7 @@ def arrival_of_act(kind: str, item: Mapping[str, Any], now: datetime, verified_b
     # Repetitions carry the same mid; what has none is the same when its bytes are.
     usable = isinstance(mid, str) and 0 < len(mid) <= _LONGEST_ID and mid.isascii() and mid.isprintable()
     name = mid if usable else f"sha256-{sha256(body).hexdigest()}"
-    triggered_at = _moment(item.get("timestamp"))
+    triggered_at = read_timestamp(item.get("timestamp"))
     return Arrival(
         id=f"messenger:{kind}:{name}",
         topic=f"messenger/{kind}",
@@ -212,12 +213,3 @@ def arrival_of_act(kind: str, item: Mapping[str, Any], now: datetime, verified_b
         body=body,
         verified_by=verified_by,
     )
-
-
-def _moment(timestamp: object) -> datetime | None:
-    if not isinstance(timestamp, int) or isinstance(timestamp, bool):
-        return None
-    try:
-        return datetime.fromtimestamp(timestamp / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
