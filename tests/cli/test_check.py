@@ -98,7 +98,11 @@ class TestTemplatesAndConditions:
         [
             ("orders/paid", "order.totl.amount > 5", "`if:` an Order has no 'totl'; did you mean 'total'?"),
             ("orders/paid", "oder.total.amount > 5", "`if:` 'oder' is not defined; did you mean 'order'?"),
-            ("orders/paid", "{{ order.test }}", "`if:` an expression stands without {{ }}: order.total.amount > 100"),
+            (
+                "orders/paid",
+                "{{ order.test }}",
+                "`if:` an expression stands without {{ }}, as in `order.total.amount > 100`",
+            ),
             ("orders/paid", "order.name | shout", "`if:` there is no filter 'shout'; did you mean 'sort'?"),
             ("orders/paid", "order.total.amount > 5", None),
             ("orders/paid", 'customer.first_name == "Ada"', None),

@@ -204,6 +204,8 @@ COLON = (
     "and whether the line above lacks its own ': '"
 )
 INDENTED = "this line is indented differently from the lines that it belongs to"
+APOSTROPHE = "the apostrophe in front of this ends the text that a ' began: put the text between \"…\", or write ''"
+SPACE = "the space here is none that YAML knows (U+00A0): type the indentation anew"
 BEHIND = "text behind a closing quote or bracket: put the whole value in quotes"
 
 
@@ -221,7 +223,10 @@ BEHIND = "text behind a closing quote or bracket: put the whole value in quotes"
             'a: "x\nb: "y"\nc: 1',
             "1:4: the quote that opens here is closed only in line 2: one is missing",
         ),
-        ("a: 'it's'", f"1:8: {BEHIND}"),
+        ("a: 'it's'", f"1:8: {APOSTROPHE}"),
+        ('a: "x" y', f"1:8: {BEHIND}"),
+        ("shop:\n\u00a0\u00a0name: Acme\n  locale: en", f"2:1: {SPACE}"),
+        ("shop:\n  name: Acme\n \u00a0locale: en", f"3:2: {SPACE}"),
         ("a: [1, 2\nb: 3", "2:2: ',' or ']' is missing for the '[' in line 1"),
         ("a: {b: 1\nc: 3", "2:2: ',' or '}' is missing for the '{' in line 1"),
         ("a: [${X}]", f"1:6: ',' or ']' is missing for the '[' in line 1{BRACKETS}"),

@@ -122,6 +122,8 @@ def test_the_domain_is_the_one_that_webhooks_name(domain: str, hint: str) -> Non
     ("locale", "hint"),
     [
         ("klingon", ""),
+        ("english", "; did you mean 'en'?"),
+        ("German", "; did you mean 'de'?"),
         ("en_QQ", ""),
         ("de-AUT", "; did you mean 'de_AT'?"),
         ("en.UTF-8", ""),
@@ -161,6 +163,16 @@ def test_unknown_time_zones_are_refused_with_the_one_that_was_meant(timezone: st
     problem = read_text(text, "f", {}).problems[0].message
     assert problem.startswith(f"shop.timezone: expected a time zone such as Europe/Berlin or UTC, got {shown}")
     assert problem.endswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("country", "code"), [("de", "DE"), ("Germany", "DE"), ("UK", "GB"), ("united kingdom", "GB"), ("USA", "US")]
+)
+def test_a_country_may_be_known_by_another_name(country: str, code: str) -> None:
+    text = f"shop: {{domain: acme.myshopify.com, name: A, delivery: {{country: {country}}}}}"
+
+    [problem] = read_text(text, "f", {}).problems
+    assert problem.message.endswith(f", got the text '{country}'; did you mean '{code}'?")
 
 
 @pytest.mark.parametrize(
@@ -396,6 +408,13 @@ def test_if_is_a_condition() -> None:
         (
             {"on": "[orders/paid, paid]"},
             "3:23: rules[0].on[1]: expected a topic such as orders/paid or messenger/message, got the text 'paid'",
+        ),
+        (
+            {"on": "orders/paid, orders/create"},
+            (
+                "3:9: rules[0].on: expected a topic such as orders/paid or messenger/message, got the text "
+                "'orders/paid, orders/create'; several stand in a list: [orders/paid, orders/create]"
+            ),
         ),
         ({"on": "[]"}, "3:9: rules[0].on: expected at least one entry, got none"),
         (

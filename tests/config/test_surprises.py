@@ -1,4 +1,4 @@
-"""Bare numbers that YAML reads otherwise than people do are named, also where a number is wanted."""
+"""Bare numbers and variables that are taken otherwise than people mean them are named."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from shopbot.config.document import parse
 from shopbot.config.scalars import is_surprising
-from shopbot.config.surprises import surprising_numbers
+from shopbot.config.surprises import bare_variables, surprising_numbers
 from shopbot.host.blueprint import check_config
 
 SHOP = "shop: {domain: acme.myshopify.com, name: Acme}\n"
@@ -44,3 +44,29 @@ def test_where_the_value_is_refused_nothing_more_is_said(tmp_path: Path) -> None
         "2:31: retry.first: expected a duration such as 30s, 10m, 24h or 365d, got 1:30, which YAML reads as 90: say which unit",  # noqa: E501 - as it is printed
         "3:22: cart_limits.lines: expected at most 250, got 0777, which YAML reads as 511",
     ]
+
+
+def test_a_variable_without_braces_is_named_with_its_place_and_the_right_form() -> None:
+    document = parse("a: [$PAGE_TOKEN, 'x $PAGE_TOKEN']\nb: $(PAGE_TOKEN)\nc: ${PAGE_TOKEN}\n", "f")
+
+    assert [str(problem) for problem in bare_variables(document)] == [
+        "f:1:5: warning: a[0]: '$PAGE_TOKEN' is no variable, and taken as it stands: write ${PAGE_TOKEN}",
+        "f:2:4: warning: b: '$(PAGE_TOKEN)' is no variable, and taken as it stands: write ${PAGE_TOKEN}",
+    ]
+
+
+@pytest.mark.parametrize("secret", ["$ecret-Dollar", "$SECRET", "$5", "$${PAGE_TOKEN}", "$PAGE_TOKEN!"])
+def test_a_secret_may_begin_with_a_dollar_sign(secret: str) -> None:
+    assert bare_variables(parse(f"a: '{secret}'", "f")) == []
+
+
+def test_a_variable_without_braces_is_warned_of_by_the_checker(tmp_path: Path) -> None:
+    path = tmp_path / "shopbot.yaml"
+    path.write_text(SHOP + "verify: [{use: shopify_hmac, secrets: [$WEBHOOK_SECRET]}]\n", encoding="utf-8")
+
+    [problem] = check_config(path, {"WEBHOOK_SECRET": "x"}).problems
+
+    assert str(problem).endswith(
+        ":2:40: warning: verify[0].secrets[0]: '$WEBHOOK_SECRET' is no variable, and taken as it stands: "
+        "write ${WEBHOOK_SECRET}"
+    )

@@ -95,6 +95,22 @@ from: many""",
     ]
 
 
+@pytest.mark.parametrize(
+    ("number", "got"),
+    [
+        ("acme", "the text 'acme'"),
+        ("“1022”", "the text '“1022”'; its quotes are curly, and YAML knows only straight ones"),
+    ],
+)
+def test_a_number_that_is_a_name_is_made_of_digits(number: str, got: str) -> None:
+    class Page(BaseModel):
+        page_id: str = Field(pattern="^[0-9]{1,32}$")
+
+    [problem] = complaints(Page, f"page_id: {number}")
+
+    assert problem.endswith(f"page_id: expected digits alone, at most 32, got {got}")
+
+
 def test_an_unknown_key_like_no_other_lists_the_known_ones() -> None:
     assert complaints(Endpoint, "url: x\ncolour: red") == ["f:4:5: unknown key 'colour'; known here: url, retries"]
 

@@ -112,6 +112,53 @@ class TestTheWindow:
         assert findings(tmp_path, HEAD + "messages: {news: {text: News}}\n") == []
 
 
+class TestTextsThatWereMeantToBeFilledIn:
+    RULE = rules(f"on: orders/paid, once_per: order, {SEND}")
+
+    def found(self, directory: Path, text: str) -> list[str]:
+        message = f"messages: {{news: {{text: {text}, utility_template: none}}}}\n"
+        return findings(directory, HEAD + self.RULE + message)
+
+    @pytest.mark.parametrize(
+        ("text", "hint"),
+        [
+            ("order_confirmation", "; did you mean 'order_confirmation.txt.j2'?"),
+            ("order_confirmation.txt", "; did you mean 'order_confirmation.txt.j2'?"),
+            ("own/news.html", ""),
+        ],
+    )
+    def test_the_name_of_a_file_is_no_text(self, tmp_path: Path, text: str, hint: str) -> None:
+        assert self.found(tmp_path, text) == [
+            f"'{text}' would be sent as it stands: the name of a template file ends in .j2{hint}"
+        ]
+
+    @pytest.mark.parametrize("text", ["Thanks", "Thanks.", "acme.example/orders", "../news", '"{{ order.name }}"'])
+    def test_one_word_may_be_a_text(self, tmp_path: Path, text: str) -> None:
+        assert self.found(tmp_path, text) == []
+
+    @pytest.mark.parametrize("written", ["{order.name}", "{ order.name }}", "{order.name | upper}"])
+    def test_single_braces_fill_nothing_in(self, tmp_path: Path, written: str) -> None:
+        inside = written.strip("{} ")
+
+        assert self.found(tmp_path, f'"Hello!\\n{{{{ order.name }}}} {written}"') == [
+            f"warning: messages.news.text:2: '{written}' is sent as it stands: write {{{{ {inside} }}}}"
+        ]
+
+    def test_nor_do_they_in_a_file(self, tmp_path: Path) -> None:
+        (tmp_path / "templates").mkdir()
+        (tmp_path / "templates/news.txt.j2").write_text("News\n{# {order} #}{customer.first_name}\n", encoding="utf-8")
+
+        assert self.found(tmp_path, "news.txt.j2") == [
+            "warning: news.txt.j2:2: '{customer.first_name}' is sent as it stands: write {{ customer.first_name }}"
+        ]
+
+    @pytest.mark.parametrize(
+        "text", ['"{{ {order.name: 1} | length }}"', '"{orders, please} {1} {} {% if order %}x{% endif %}"']
+    )
+    def test_other_braces_are_left_alone(self, tmp_path: Path, text: str) -> None:
+        assert self.found(tmp_path, text) == []
+
+
 class TestWhatIsNotKnown:
     """A part with a mistake of its own leads to no further remarks about what it would have brought."""
 
@@ -135,6 +182,13 @@ class TestWhatIsNotKnown:
         [finding] = findings(tmp_path, HEAD + rule + MESSAGES)
 
         assert finding.startswith("no step named 'resolve_psdi'")
+
+    def test_a_message_with_a_mistake_may_be_meant_to_wait(self, tmp_path: Path) -> None:
+        messages = "messages: {news: {text: News, limit: 1 per day, utility_template: none}}\n"
+
+        [finding] = findings(tmp_path, HEAD + rules(f"on: orders/paid, {SEND}") + messages)
+
+        assert finding.startswith("messages.news.limit: expected a limit")
 
     def test_a_topic_that_is_misspelt_is_named_once(self, tmp_path: Path) -> None:
         rule = rules(f"on: orders/piad, when: {{financial_status: paid}}, once_per: order, {SEND}")

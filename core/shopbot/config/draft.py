@@ -55,7 +55,7 @@ def _leave_out(data: dict[str, Any], detail: ErrorDetails) -> None:
             place = place[step] if inside else place
         place.pop(key, None)
     elif part == "messages" and below and isinstance(data["messages"], dict):
-        data["messages"][str(below[0])] = {"text": "stand-in"}
+        data["messages"][str(below[0])] = {"text": "stand-in", "utility_template": "none"}
     elif part in _STAND_INS:
         data[str(part)] = copy.deepcopy(_STAND_INS[str(part)])
     else:

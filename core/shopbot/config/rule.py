@@ -28,6 +28,9 @@ _TOPIC_WORDS = "a topic such as orders/paid or messenger/message"
 
 def _topic(value: str) -> str:
     if not re.fullmatch(TOPIC_PATTERN, value):
+        several = re.split(r"[,;\s]+", value.strip())
+        if len(several) > 1 and all(re.fullmatch(TOPIC_PATTERN, one) for one in several):
+            raise expected(_TOPIC_WORDS, f"; several stand in a list: [{', '.join(several)}]")
         raise expected(_TOPIC_WORDS, suggest(value, KNOWN_TOPICS))
     return value
 

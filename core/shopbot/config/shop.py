@@ -3,6 +3,7 @@
 import contextlib
 import re
 import zoneinfo
+from collections.abc import Container, Mapping
 from typing import Annotated
 
 import babel
@@ -20,6 +21,7 @@ _DOMAIN_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}\.myshopify\.com$"
 _DOMAIN = re.compile(_DOMAIN_PATTERN)
 _DOMAIN_WORDS = f"the shop's own hostname in lower case, such as acme{_SUFFIX}"
 _KEY_PREFIX = re.compile(r"[A-Za-z0-9_-]{1,64}:")
+_COUNTRY_SLIPS = {"UK": "GB", "EN": "GB", "USA": "US"}
 _LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")
 
 
@@ -44,7 +46,14 @@ def check_locale(value: str) -> str:
     if _LOCALE.fullmatch(value):
         with contextlib.suppress(ValueError, babel.UnknownLocaleError):
             return str(babel.Locale.parse(name))
-    raise expected("a locale such as en, de or pt_BR", suggest(name, localedata.locale_identifiers()))
+    known = localedata.locale_identifiers()
+    named = _called(value, babel.Locale("en").languages, known)
+    raise expected("a locale such as en, de or pt_BR", suggest_exactly(named) if named else suggest(name, known))
+
+
+def _called(word: str, names: Mapping[str, str], known: Container[str]) -> str | None:
+    """Give the code whose English name is *word*; None where there is none, or it is not *known*."""
+    return next((code for code, name in names.items() if name.lower() == word.strip().lower() and code in known), None)
 
 
 Language = Annotated[str, AfterValidator(check_locale)]
@@ -68,7 +77,9 @@ def _country(value: str) -> str:
     known = holidays.list_supported_countries(include_aliases=False)
     if value in known:
         return value
-    hint = suggest_exactly(value.upper()) if value.upper() in known else ""
+    code = _COUNTRY_SLIPS.get(value.upper(), value.upper())
+    named = code if code in known else _called(value, babel.Locale("en").territories, known)
+    hint = suggest_exactly(named) if named else ""
     raise expected("a country whose holidays are known, as two capital letters such as DE or US", hint)
 
 

@@ -1,13 +1,34 @@
-"""Numbers that YAML reads otherwise than people do, where a number is wanted: nothing else would tell."""
+"""Bare numbers and variables that are taken otherwise than people mean them, where nothing else would tell."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from shopbot.config.document import Document
 from shopbot.config.nodes import KeyPath, ListNode, MappingNode, Node, ScalarNode, label
-from shopbot.config.problem import Problem
+from shopbot.config.problem import Problem, quote
 from shopbot.config.scalars import is_surprising
+
+_BARE_VARIABLE = re.compile(r"\$\(?(?P<name>[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\)?")
+"""With an underscore at least: a secret may begin with a dollar sign."""
+
+
+def bare_variables(document: Document) -> list[Problem]:
+    """Warn of `$NAME` and `$(NAME)`, which are texts like any other: the secret would be the variable's name."""
+    if document.root is None:
+        return []
+    return [
+        document.problem(
+            node.position,
+            f"{label(path)}: {quote(node.source)} is no variable, and taken as it stands: write ${{{found['name']}}}",
+            "warning",
+        )
+        for path, node in _scalars(document.root, ())
+        if isinstance(node.value, str)
+        and (found := _BARE_VARIABLE.fullmatch(node.value))
+        and not document.is_broken(path)
+    ]
 
 
 def surprising_numbers(document: Document) -> list[Problem]:
@@ -20,18 +41,21 @@ def surprising_numbers(document: Document) -> list[Problem]:
             f"{label(path)}: YAML reads a bare `{node.source}` as {node.value}; write {node.value} if that is meant",
             "warning",
         )
-        for path, node in _numbers(document.root, ())
-        if is_surprising(node.source) and not document.is_broken(path)
+        for path, node in _scalars(document.root, ())
+        if node.plain
+        and isinstance(node.value, int | float)
+        and is_surprising(node.source)
+        and not document.is_broken(path)
     ]
 
 
-def _numbers(node: Node, path: KeyPath) -> Iterator[tuple[KeyPath, ScalarNode]]:
+def _scalars(node: Node, path: KeyPath) -> Iterator[tuple[KeyPath, ScalarNode]]:
     match node:
-        case ScalarNode(plain=True, value=int() | float()):
+        case ScalarNode():
             yield path, node
         case ListNode():
             for index, item in enumerate(node.items):
-                yield from _numbers(item, (*path, index))
+                yield from _scalars(item, (*path, index))
         case MappingNode():
             for key, entry in node.entries.items():
-                yield from _numbers(entry.value, (*path, key))
+                yield from _scalars(entry.value, (*path, key))

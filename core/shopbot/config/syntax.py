@@ -13,6 +13,9 @@ from shopbot.config.nodes import Position
 _TEMPLATED = re.compile(r"\{\{|\$\{")
 _TEMPLATE_HINT = "a text with '{{ }}' or '${ }' needs quotes where brackets stand next to it"
 
+_APOSTROPHE = "the apostrophe in front of this ends the text that a ' began: put the text between \"…\", or write ''"
+_ODD_INDENTATION = re.compile(r"^[ \t]*(?P<space>[^\S \t\r\n])", re.MULTILINE)
+
 
 @dataclass(frozen=True)
 class _Explanation:
@@ -24,6 +27,8 @@ class _Explanation:
     """Point at the beginning of what is wrong, not at the place where PyYAML gave up."""
     templates: bool = False
     """Unquoted template braces are a likely cause, if there are any in the line."""
+    apostrophes: bool = False
+    """So is an apostrophe in a text between single quotes, if PyYAML gave up right behind one."""
 
 
 _EXPLANATIONS = (
@@ -46,6 +51,7 @@ _EXPLANATIONS = (
         r"expected <block end>, but found '<scalar>'",
         "text behind a closing quote or bracket: put the whole value in quotes",
         templates=True,
+        apostrophes=True,
     ),
     _Explanation(r"expected <block end>, but found ':'", "a ':' without a key in front of it"),
     _Explanation(
@@ -131,15 +137,30 @@ def explain(error: yaml.YAMLError, text: str, spanning: tuple[Position, Position
     place = position_of(error.problem_mark)
     if spanning and spanning[1].line == place.line:
         return spanning[0], f"the quote that opens here is closed only in line {place.line}: one is missing"
+    if (space := _odd_indentation(text, place)) is not None:
+        return space
     opening = position_of(error.context_mark) if error.context_mark else place
     report = f"{error.context or ''}: {error.problem or ''}"
     for explanation in _EXPLANATIONS:
         if found := re.search(explanation.pattern, report):
             message = explanation.message.format(line=opening.line, **found.groupdict())
+            if explanation.apostrophes and text[error.problem_mark.index - 1] == "'":
+                message = _APOSTROPHE
             if explanation.templates and _TEMPLATED.search(_line(text, error.problem_mark.index)):
                 message += f"; {_TEMPLATE_HINT}"
             return (opening if explanation.where_it_opens else place), message
     return place, f"this is not YAML: {error.problem}"
+
+
+def _odd_indentation(text: str, place: Position) -> tuple[Position, str] | None:
+    """Find spaces that do not indent, as they come with text from web pages, up to where PyYAML gave up."""
+    for found in _ODD_INDENTATION.finditer(text):
+        line = text.count("\n", 0, found.start("space")) + 1
+        if line <= place.line:
+            column = found.start("space") - text.rfind("\n", 0, found.start("space"))
+            code = f"U+{ord(found['space']):04X}"
+            return Position(line, column), f"the space here is none that YAML knows ({code}): type the indentation anew"
+    return None
 
 
 def _line(text: str, index: int) -> str:

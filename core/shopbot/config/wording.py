@@ -60,13 +60,14 @@ _CONSTRAINTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "string_too_long": lambda given: _length(given["max_length"], "at most", "character"),
     "too_short": lambda given: _length(given["min_length"], "at least", "entry"),
     "too_long": lambda given: _length(given["max_length"], "at most", "entry"),
-    "string_pattern_mismatch": lambda given: f"text of the form {given['pattern']}",
+    "string_pattern_mismatch": lambda given: _form(given["pattern"]),
     "literal_error": lambda given: str(given["expected"]),
     "enum": lambda given: str(given["expected"]),
 }
 
 
 _COUNTS = frozenset({"too_short", "too_long"})
+_CURLY_QUOTES = "“”„‟‘’‚«»"  # noqa: RUF001 - those that are mistaken for straight ones are meant
 _CHOICE = re.compile(r"'([^']*)'")
 
 
@@ -99,6 +100,8 @@ class Wording:
         """Propose what to write for *text*, which was refused; "" if nothing is near."""
         if self.expected == "a whole number" and re.fullmatch(r"[0-9]{1,3}[eE]\+?[0-9]{1,2}", text):
             return f"; write {int(float(text))}"
+        if len(text) > 1 and text[0] in _CURLY_QUOTES and text[-1] in _CURLY_QUOTES:
+            return "; its quotes are curly, and YAML knows only straight ones"
         return suggest(text, self.choices)
 
 
@@ -151,6 +154,11 @@ def show_bare(source: str, value: object, *, quotes: bool) -> str:
     else:
         name = source + (f", which YAML reads as {reading}" if is_surprising(source) else "")
     return name + (f'; put it in quotes: "{source}"' if quotes else "")
+
+
+def _form(pattern: str) -> str:
+    digits = re.fullmatch(r"\^\[0-9\]\{1,(?P<most>[0-9]+)\}\$", pattern)
+    return f"digits alone, at most {digits['most']}" if digits else f"text of the form {pattern}"
 
 
 def _length(number: int, bound: str, noun: str) -> str:

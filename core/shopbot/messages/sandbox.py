@@ -162,7 +162,7 @@ class TemplateSandbox:
         Raises TemplateError for what is no expression.
         """
         if source.lstrip().startswith(("{{", "{%")):
-            raise TemplateError("an expression stands without {{ }}: order.total.amount > 100", None, name)
+            raise TemplateError("an expression stands without {{ }}, as in `order.total.amount > 100`", None, name)
         try:
             compiled = self._environment.compile_expression(checked_source(source, name), undefined_to_none=False)
         except Exception as error:
