@@ -15,13 +15,13 @@ from shopbot.testing.orders import paid_order
 PSID = "7312345678901234"
 
 
-async def shopbot(directory: Path, shop: ShopUnderTest, *arguments: str) -> Result:
+async def shopbot(directory: Path, shop: ShopUnderTest, *arguments: str, columns: int = 200) -> Result:
     """Run the command line beside the host, as an operator does."""
     environment = {
         "SHOPIFY_WEBHOOK_SECRET": SECRET,
         "MESSENGER_PAGE_TOKEN": PAGE_TOKEN,
         "MESSENGER_URL": "http://127.0.0.1:1",
-        "COLUMNS": "200",
+        "COLUMNS": str(columns),
     }
     return await asyncio.to_thread(
         CliRunner().invoke,
@@ -64,6 +64,28 @@ async def test_the_table_shows_no_whole_psid(tmp_path: Path) -> None:
     assert PSID not in table + shown
 
 
+async def test_at_80_columns_nothing_is_cut_that_other_verbs_need(tmp_path: Path) -> None:
+    async with shop_under_test(tmp_path) as shop:
+        event_id = await refused_order(shop)
+
+        listed = (await shopbot(tmp_path, shop, "ls", columns=80)).stdout
+        shown = (await shopbot(tmp_path, shop, "show", event_id, columns=80)).stdout
+
+    assert listed.startswith(f"{event_id}  orders/paid\n  MESSAGE_SEND_FAILED in order_confirmation, after ")
+    assert shown.startswith(f"{event_id}  orders/paid\n")
+    assert "3:save_order_reference done" in shown
+    assert "…" not in shown.replace("…1234", "")
+
+
+@pytest.mark.parametrize("verb", ["ls", "replay", "purge"])
+async def test_a_misspelt_code_is_not_taken_for_nothing_dead(tmp_path: Path, verb: str) -> None:
+    async with shop_under_test(tmp_path) as shop:
+        result = await shopbot(tmp_path, shop, verb, "--code", "MESSAGE_SEND_FAILD")
+
+    assert result.exit_code == 2
+    assert "no reason code 'MESSAGE_SEND_FAILD'; did you mean 'MESSAGE_SEND_FAILED'?" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("option", "count"),
     [
@@ -95,6 +117,7 @@ async def test_a_replay_sends_what_was_not_sent(tmp_path: Path) -> None:
 
     assert result.stdout == "1 dead letter replayed\n"
     assert again.stdout == "0 dead letters replayed\n"
+    assert (again.exit_code, again.stderr) == (1, f"no dead letter '{event_id}'\n")
     assert len(messages) == 1
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from shopbot.testing.host import PAGE_TOKEN, SECRET, ShopUnderTest, shop_under_test
+from shopbot.testing.host import CONFIG, PAGE_TOKEN, SECRET, ShopUnderTest, shop_under_test
 from shopbot.testing.messenger import Fault
 from shopbot.testing.orders import order_bytes, paid_order, pending_order
 from support.attacked_shop import a_page, echoing_config
@@ -116,6 +116,20 @@ async def test_a_shopper_is_explained_by_what_they_did_and_ordered(tmp_path: Pat
     assert "shopper …1234, who wants no messages" in shown
     assert f"(shopbot explain {ORDER_ID})" in shown
     assert PSID not in shown
+
+
+async def test_what_is_in_the_way_of_several_steps_is_said_once(tmp_path: Path) -> None:
+    """At 80 columns the sentence takes six lines, and the steps behind it have nothing to add."""
+    config = CONFIG.replace("trust: any", "trust: known_shopper")
+    async with shop_under_test(tmp_path, config=config) as shop:
+        event_id = await shop.post("orders/paid", paid_order(psid=PSID, order_id=ORDER_ID))
+        await shop.finished(event_id)
+        answer = await told(tmp_path, str(ORDER_ID))
+
+    texts = [moment["text"] for moment in answer["timeline"] if "PSID_NOT_TRUSTED" in moment["text"]]
+    assert len(texts) > 2
+    assert ["the shop holds no cart" in text for text in texts] == [True] + [False] * (len(texts) - 1)
+    assert answer["timeline"][0]["text"].endswith(f": {event_id}")
 
 
 async def test_a_dead_letter_says_what_to_do(tmp_path: Path) -> None:

@@ -11,14 +11,15 @@ from typing import Annotated, TypeVar
 import typer
 from redis.asyncio import Redis
 from rich.console import Console
-from rich.table import Table
 
 from shopbot.cli.arguments import DEFAULT_CONFIG, ConfigOption, JsonOption
 from shopbot.cli.store_access import client_of, store_url
+from shopbot.cli.timeline import print_journal
 from shopbot.config.duration import format_duration, parse_duration
-from shopbot.config.problem import ConfigError
+from shopbot.config.problem import ConfigError, suggest
 from shopbot.host.blueprint import Blueprint, load_blueprint
 from shopbot.model.psid import mask_digits
+from shopbot.model.reason import Reason
 from shopbot.rules.unsent import free_doubt
 from shopbot.store.claims import Claims
 from shopbot.store.dead_letters import DeadLetter, DeadLetters, Selection
@@ -89,19 +90,7 @@ def show(
         typer.echo(json.dumps({**_as_json(letters[0]), "journal": journal}, indent=2))
         return
     _print(letters)
-    table = Table("AT", "TRY", "RULE", "STEP", "STATUS", "CODE", "PLUGIN", "DETAIL", box=None, pad_edge=False)
-    for entry in record.journal:
-        table.add_row(
-            entry.at.isoformat(timespec="milliseconds"),
-            str(entry.attempt),
-            entry.rule,
-            entry.step,
-            entry.status,
-            entry.reason or "",
-            entry.plugin.replace("[", "\\["),
-            mask_digits(entry.detail),
-        )
-    Console(soft_wrap=True).print(table)
+    print_journal(Console(soft_wrap=True), event, record.journal)
 
 
 def replay(
@@ -145,7 +134,7 @@ def replay(
                 done.append(letter)
         return done
 
-    _report(_with_store(config, act), "replayed", dry_run=dry_run, as_json=as_json)
+    _report(_with_store(config, act), events, "replayed", dry_run=dry_run, as_json=as_json)
 
 
 def purge(
@@ -169,7 +158,7 @@ def purge(
         meant = await shop.letters.select(selection, _now())
         return meant if dry_run else [letter for letter in meant if await shop.letters.purge(letter.event_id)]
 
-    _report(_with_store(config, act), "purged", dry_run=dry_run, as_json=as_json)
+    _report(_with_store(config, act), events, "purged", dry_run=dry_run, as_json=as_json)
 
 
 class _Shop:
@@ -211,6 +200,10 @@ def _selection(
     older_than: str | None,
     newer_than: str | None,
 ) -> Selection:
+    if code is not None and code not in set(Reason):
+        raise typer.BadParameter(
+            f"no reason code '{code}'{suggest(code, (known.value for known in Reason))}", param_hint="--code"
+        )
     return Selection(
         event_ids=frozenset(events) if events else None,
         code=code,
@@ -235,34 +228,37 @@ def _required(selection: Selection, *, everything: bool) -> Selection:
     return selection
 
 
-def _report(letters: Sequence[DeadLetter], verb: str, *, dry_run: bool, as_json: bool) -> None:
+def _report(
+    letters: Sequence[DeadLetter], named: Sequence[str] | None, verb: str, *, dry_run: bool, as_json: bool
+) -> None:
     if as_json:
         typer.echo(json.dumps([_as_json(letter) for letter in letters], indent=2))
-        return
-    if dry_run:
-        _print(letters)
-    count = f"{len(letters)} dead letter{'' if len(letters) == 1 else 's'}"
-    typer.echo(f"{count} would be {verb}" if dry_run else f"{count} {verb}")
+    else:
+        if dry_run:
+            _print(letters)
+        count = f"{len(letters)} dead letter{'' if len(letters) == 1 else 's'}"
+        typer.echo(f"{count} would be {verb}" if dry_run else f"{count} {verb}")
+    missing = set(named or ()) - {letter.event_id for letter in letters}
+    for event_id in sorted(missing):
+        typer.echo(f"no dead letter '{event_id}'", err=True)
+    if missing:
+        raise typer.Exit(1)
 
 
 def _print(letters: Sequence[DeadLetter]) -> None:
     if not letters:
         typer.echo("no dead letters")
         return
-    table = Table("EVENT", "TOPIC", "CODE", "RULE", "TRIES", "AGE", "WHY", box=None, pad_edge=False)
     now = _now()
     for letter in letters:
         age = timedelta(seconds=max(0, round((now - letter.dead_at).total_seconds())))
-        table.add_row(
-            letter.event_id,
-            letter.topic,
-            letter.code,
-            letter.rule,
-            str(letter.attempts),
-            format_duration(age),
-            mask_digits(letter.detail),
-        )
-    Console(soft_wrap=True).print(table)
+        where = f" in {letter.rule}" if letter.rule else ""
+        tries = "1 try" if letter.attempts == 1 else f"{letter.attempts} tries"
+        # Lines and no table: an id that is cut is of no use to the other verbs.
+        typer.echo(f"{letter.event_id}  {letter.topic}")
+        typer.echo(f"  {letter.code}{where}, after {tries}, {format_duration(age)} ago")
+        if letter.detail:
+            typer.echo(f"  {mask_digits(letter.detail)}")
 
 
 def _as_json(letter: DeadLetter) -> dict[str, object]:

@@ -12,7 +12,7 @@ from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from shopbot.cli.arguments import DEFAULT_CONFIG, ConfigOption, JsonOption
 from shopbot.cli.started_plugins import started
@@ -86,7 +86,7 @@ def ls(as_json: JsonOption = False, config: ConfigOption = DEFAULT_CONFIG) -> No
         ]
         typer.echo(json.dumps(shown, indent=2))
     elif exports:
-        table = Table("FILE", "MADE (UTC)", "DELETED (UTC)", "BYTES", box=None, pad_edge=False)
+        table = Table(Column("FILE", overflow="fold"), "MADE (UTC)", "DELETED (UTC)", "BYTES", box=None, pad_edge=False)
         for export in exports:
             made, deleted = f"{export.made_at:%Y-%m-%d %H:%M}", f"{export.until:%Y-%m-%d %H:%M}"
             table.add_row(str(export.path), made, deleted, str(export.size_bytes))

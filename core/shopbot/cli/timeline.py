@@ -1,8 +1,8 @@
 """What is known of an order as one line of moments, and the one sentence that sums it up."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import Literal
 
@@ -90,19 +90,35 @@ def print_timeline(console: Console, found: Explanation) -> None:
     console.print(headline(found), highlight=False)
     for order in found.orders:
         console.print(f"  order {order.number}  {order.status}  (shopbot explain {order.order_id})", highlight=False)
-    for day, group in groupby(moments(found), key=lambda moment: moment.at.astimezone(UTC).date()):
+    for day, group in _by_day(moments(found)):
         console.print(f"\n{day.isoformat()} UTC", style="bold", highlight=False)
-        table = Table(box=None, pad_edge=False, show_header=False)
-        table.add_column(no_wrap=True, style="dim")
-        table.add_column(no_wrap=True)
-        table.add_column(overflow="fold")
-        for moment in group:
-            style = _STYLES[moment.level]
-            table.add_row(_clock(moment.at), Text(moment.what, style=style), Text(moment.text, style=style))
-        console.print(table)
+        _print_moments(console, group)
     for story in found.stories:
         if story.waits is not None:
             console.print(f"\n{story.event_id} {_waits(story)}", style="yellow", highlight=False)
+
+
+def print_journal(console: Console, event_id: str, journal: Sequence[JournalEntry]) -> None:
+    """Print an event's journal for people; times are in UTC."""
+    for day, group in _by_day(list(_of_journal(event_id, journal))):
+        console.print(f"\n{day.isoformat()} UTC", style="bold", highlight=False)
+        _print_moments(console, group)
+
+
+def _by_day(every: Sequence[Moment]) -> Iterator[tuple[date, Iterator[Moment]]]:
+    yield from groupby(every, key=lambda moment: moment.at.astimezone(UTC).date())
+
+
+def _print_moments(console: Console, every: Iterable[Moment]) -> None:
+    # Narrow, so that an event's id fits into a line of 80 columns behind the longest step.
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_header=False)
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for moment in every:
+        style = _STYLES[moment.level]
+        table.add_row(_clock(moment.at), Text(moment.what, style=style), Text(moment.text, style=style))
+    console.print(table)
 
 
 def _title(found: Explanation) -> str:
@@ -120,16 +136,25 @@ def _title(found: Explanation) -> str:
 def _of_story(story: Story) -> Iterator[Moment]:
     record = story.record
     arrived = moment_of(record.received_ms)
-    by = f"by {_BROUGHT_BY[record.source]} {story.event_id}"
+    by = f"by {_BROUGHT_BY[record.source]}"
     verified = f", vouched for by {record.verified_by}" if record.verified_by else ""
     times = "once" if record.duplicates == 1 else f"{record.duplicates} times"
     again = f"; the same arrived {times} more" if record.duplicates else ""
-    yield Moment(arrived, "arrived", f"{record.topic} {by}{verified}{again}", story.event_id, "note")
+    yield Moment(arrived, "arrived", f"{record.topic} {by}{verified}{again}: {story.event_id}", story.event_id, "note")
     if story.elsewhere:
         names = ", ".join(story.elsewhere)
         yield Moment(arrived, "not for", f"{names}: they listen to other topics", story.event_id, "quiet")
-    for entry in record.journal:
-        yield Moment(entry.at, _what(entry), _line(entry), story.event_id, _level(entry))
+    yield from _of_journal(story.event_id, record.journal)
+
+
+def _of_journal(event_id: str, journal: Sequence[JournalEntry]) -> Iterator[Moment]:
+    told: set[str] = set()
+    for entry in journal:
+        # What is in the way of one step is mostly in the way of those behind it, too: its code is enough there.
+        repeated = entry.reason is not None and entry.detail in told
+        said = entry.model_copy(update={"detail": ""}) if repeated else entry
+        told.add(entry.detail)
+        yield Moment(entry.at, _what(entry), _line(said), event_id, _level(entry))
 
 
 def _what(entry: JournalEntry) -> str:
