@@ -4,6 +4,7 @@ pluggy checks the contract (known hook names, known argument names); the calls g
 """
 
 import difflib
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -200,7 +201,22 @@ def misspelled_hook(plugin: type) -> str | None:
 
 def _explain(plugin: object, error: pluggy.PluginValidationError) -> str:
     # pluggy's own text goes on for several lines; what is wrong stands in the last one.
-    return misspelled_hook(type(plugin)) or str(error).strip().splitlines()[-1].strip()
+    known = misspelled_hook(type(plugin)) or _surplus_argument(type(plugin))
+    return known or str(error).strip().splitlines()[-1].strip()
+
+
+def _surplus_argument(plugin: type) -> str | None:
+    """Say which hook asks for an argument that it is not given, and what it is given."""
+    for name, hook in vars(HookSpecs).items():
+        method = getattr(plugin, name, None)
+        if not hasattr(method, "shopbot_impl"):
+            continue
+        given = [argument for argument in inspect.signature(hook).parameters if argument != "self"]
+        for argument in inspect.signature(method).parameters:
+            if argument not in {"self", *given}:
+                arguments = " and ".join(given) or "no argument"
+                return f"{name} is given {arguments}, and not '{argument}': arguments go by their names"
+    return None
 
 
 __all__ = ["Hook", "Hooks", "PluginFailedError", "PluginInstance", "StreamHook"]

@@ -321,8 +321,8 @@ def test_a_hook_that_breaks_the_contract_is_named_at_its_entry(tmp_path: Path) -
     assert [str(problem) for problem in checked.problems] == [
         f"{config}:2:19: resolvers[0]:plain: resolve_psid must be `async def`",
         (
-            f"{config}:2:33: resolvers[1]:ordre: Argument(s) {{'ordre'}} are declared in the hookimpl but can not be"
-            " found in the hookspec"
+            f"{config}:2:33: resolvers[1]:ordre: resolve_psid is given order, and not 'ordre': arguments go by their"
+            " names"
         ),
     ]
 

@@ -50,7 +50,7 @@ def test_an_argument_that_the_hook_does_not_have_is_an_error_that_names_it() -> 
         async def resolve_psid(self, ordre: Order) -> None: ...
 
     assert complaint("resolvers", Plugin()) == (
-        "resolvers[0]:plugin: Argument(s) {'ordre'} are declared in the hookimpl but can not be found in the hookspec"
+        "resolvers[0]:plugin: resolve_psid is given order, and not 'ordre': arguments go by their names"
     )
 
 

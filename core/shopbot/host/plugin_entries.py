@@ -105,7 +105,8 @@ class PluginEntries:
         wanted = KIND_OF_LIST.get(section)
         if wanted is not None and wanted not in plugin.kinds:
             kinds = " and ".join(plugin.kinds) or "plugin without a hook"
-            self._problem(path, f"'{entry.use}' is a {kinds} and cannot stand under `{section}:`")
+            hint = "" if plugin.kinds else ": put @hookimpl in front of its methods"
+            self._problem(path, f"'{entry.use}' is a {kinds} and cannot stand under `{section}:`{hint}")
             return None
         if section == "plugins" and "step" in plugin.kinds:
             if entry.use in STEP_NAMES:
