@@ -209,7 +209,7 @@ def _surplus_argument(plugin: type) -> str | None:
     """Say which hook asks for an argument that it is not given, and what it is given."""
     for name, hook in vars(HookSpecs).items():
         method = getattr(plugin, name, None)
-        if not hasattr(method, "shopbot_impl"):
+        if method is None or not hasattr(method, "shopbot_impl"):
             continue
         given = [argument for argument in inspect.signature(hook).parameters if argument != "self"]
         for argument in inspect.signature(method).parameters:
