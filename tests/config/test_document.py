@@ -227,6 +227,7 @@ BEHIND = "text behind a closing quote or bracket: put the whole value in quotes"
         ('a: "x" y', f"1:8: {BEHIND}"),
         ("shop:\n\u00a0\u00a0name: Acme\n  locale: en", f"2:1: {SPACE}"),
         ("shop:\n  name: Acme\n \u00a0locale: en", f"3:2: {SPACE}"),
+        ("a: |\n  \u00a0x\nb: 1\nc: [1\nd: 2", "5:2: ',' or ']' is missing for the '[' in line 4"),
         ("a: [1, 2\nb: 3", "2:2: ',' or ']' is missing for the '[' in line 1"),
         ("a: {b: 1\nc: 3", "2:2: ',' or '}' is missing for the '{' in line 1"),
         ("a: [${X}]", f"1:6: ',' or ']' is missing for the '[' in line 1{BRACKETS}"),

@@ -190,6 +190,20 @@ class TestWhatIsNotKnown:
 
         assert finding.startswith("messages.news.limit: expected a limit")
 
+    def test_a_rule_with_a_mistake_may_listen_to_polled_orders(self, tmp_path: Path) -> None:
+        poller = "pollers: [{use: shopify_orders, access_token: not-a-real-token}]\n"
+
+        [finding] = findings(tmp_path, HEAD + poller + rules("on: orders/updated") + MESSAGES)
+
+        assert finding == "rules[0] has no 'steps'"
+
+    def test_a_state_that_is_misspelt_is_named_once(self, tmp_path: Path) -> None:
+        rule = rules(f"on: [orders/paid, orders/updated], when: {{financial_status: payed}}, once_per: order, {SEND}")
+
+        [finding] = findings(tmp_path, HEAD + rule + MESSAGES)
+
+        assert finding.startswith("warning: 'payed' is no financial_status that shopbot knows")
+
     def test_a_topic_that_is_misspelt_is_named_once(self, tmp_path: Path) -> None:
         rule = rules(f"on: orders/piad, when: {{financial_status: paid}}, once_per: order, {SEND}")
 

@@ -153,10 +153,10 @@ def explain(error: yaml.YAMLError, text: str, spanning: tuple[Position, Position
 
 
 def _odd_indentation(text: str, place: Position) -> tuple[Position, str] | None:
-    """Find spaces that do not indent, as they come with text from web pages, up to where PyYAML gave up."""
+    """Find spaces that do not indent, as they come with text from web pages, where PyYAML gave up."""
     for found in _ODD_INDENTATION.finditer(text):
         line = text.count("\n", 0, found.start("space")) + 1
-        if line <= place.line:
+        if place.line - 1 <= line <= place.line:
             column = found.start("space") - text.rfind("\n", 0, found.start("space"))
             code = f"U+{ord(found['space']):04X}"
             return Position(line, column), f"the space here is none that YAML knows ({code}): type the indentation anew"

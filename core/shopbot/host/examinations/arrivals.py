@@ -29,7 +29,8 @@ def _no_events(case: Case) -> Iterator[Finding]:
 
 
 def _unpolled(case: Case) -> Iterator[Finding]:
-    if case.settings.pollers and not any(POLLED_TOPIC in rule.topics for rule in case.rules):
+    # Without rules they have a mistake of their own, or it is plain to see.
+    if case.settings.pollers and case.rules and not any(POLLED_TOPIC in rule.topics for rule in case.rules):
         message = f"polled orders count as {POLLED_TOPIC}, and no rule listens to that: lost webhooks are not made good"
         yield Finding(("pollers",), message, "warning")
 

@@ -1,10 +1,12 @@
 """Filters that let nothing through: on what the rule's topics do not carry, or against what a topic stands for."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from shopbot.config.nodes import KeyPath
 from shopbot.config.rule import WhenSettings
+from shopbot.config.topics import FINANCIAL_STATUSES, FULFILLMENT_STATUSES
 from shopbot.host.examinations.carried import ORDER, PARCEL, WORDS, Cargo, bring_none, own_rule
 from shopbot.host.examinations.examination import Case, Finding, listed
 from shopbot.model.parcel import EVENT_STATUSES
@@ -62,6 +64,12 @@ _PROMISES: Mapping[str, _Promise] = {
 """https://shopify.dev/docs/api/admin-graphql/latest/enums/WebhookSubscriptionTopic"""
 
 
+_STATES: Mapping[str, AbstractSet[object]] = {
+    "financial_status": FINANCIAL_STATUSES,
+    "fulfillment_status": FULFILLMENT_STATUSES,
+}
+
+
 def examine(case: Case) -> Iterator[Finding]:
     """Hold each rule's `when:` against its topics."""
     for path, settings, _, topics in case.each_rule():
@@ -104,4 +112,9 @@ def _in_vain(path: KeyPath, when: WhenSettings, topics: Sequence[str]) -> Iterat
 
 def _refuses(when: WhenSettings, promise: _Promise) -> bool:
     wanted = getattr(when, promise.key)
-    return wanted is not None and promise.values.isdisjoint(wanted if isinstance(wanted, tuple) else [wanted])
+    if wanted is None:
+        return False
+    values = set(wanted if isinstance(wanted, tuple) else [wanted])
+    # A state that no order has is said to be one, and nothing follows from it.
+    known = _STATES.get(promise.key, values)
+    return bool(values & known) and promise.values.isdisjoint(values)
