@@ -225,8 +225,8 @@ async def test_a_stop_word_is_honoured_after_the_erasure(tmp_path: Path) -> None
 
 async def test_a_message_that_is_being_sent_is_waited_for_and_then_erased(tmp_path: Path) -> None:
     """Else it would write down afterwards whom it was sent to."""
-    async with shop_under_test(tmp_path, config=CONFIG.replace("timeout: 2s", "timeout: 20s")) as shop:
-        shop.messenger.inject(Fault.hang(1.5, accepted=True).to(JANE))
+    async with shop_under_test(tmp_path) as shop:
+        shop.messenger.inject(Fault.hang(3.0, accepted=True).to(JANE))
         sending = await shop.post("orders/paid", janes_order())
         await shop.messenger.wait_for_requests(1)
 

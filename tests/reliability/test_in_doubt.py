@@ -70,11 +70,15 @@ async def after_the_deadline(running: ShopUnderTest, clock: MovedClock, event: s
 
 
 async def test_an_echo_that_comes_twice_changes_nothing(tmp_path: Path) -> None:
-    clock, page = MovedClock(), a_page(echoes="twice", echo_delay_seconds=0.5)
+    clock, page = MovedClock(), a_page(echoes="never")
     async with shop(tmp_path, page, clock) as running:
         event = await doubtful(running, Fault.accept_then_drop())
+        sent = page.sent[0]
+        for _ in range(2):
+            await page.webhooks.deliver([page._echo(sent, {"metadata": sent.metadata})])
 
         assert (await running.finished(event)).status == "done"
+        page.echoes = "twice"
         await a_confirmed_order(running, 2000)
         assert names(page) == ["#1001", "#2000"]
 

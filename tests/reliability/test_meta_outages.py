@@ -104,10 +104,18 @@ async def test_a_refusal_that_may_pass_is_tried_again_and_the_message_comes_once
         assert len(shop.messenger.sent) == 1
 
 
-async def echoing(shop: ShopUnderTest, *, delay_seconds: float = 0.0) -> None:
+def echoing(shop: ShopUnderTest) -> None:
     """Have the Page's echoes delivered to the shop."""
     shop.messenger.webhook_url = f"{shop.url}/webhooks/messenger"
-    shop.messenger.echo_delay_seconds = delay_seconds
+
+
+ANSWER_SECONDS = 1.0
+"""How long an answer may take where none comes."""
+
+
+def time_for(fault: Fault) -> str:
+    """Give how long the sender waits for an answer: the limit should be met by a send without an answer alone."""
+    return f"{ANSWER_SECONDS:g}s" if fault.kind == "hang" else "30s"
 
 
 CARRIED = {
@@ -116,16 +124,20 @@ CARRIED = {
     "an answer that is no JSON": Fault.malformed(),
     "an answer that breaks off": Fault.truncated(),
     "a connection that is dropped": Fault.accept_then_drop(),
-    "an answer that comes too late": Fault.hang(5.0, accepted=True),
+    "an answer that comes too late": Fault.hang(60.0, accepted=True),
 }
 
 
 @pytest.mark.parametrize("name", CARRIED)
 async def test_a_message_whose_answer_tells_nothing_is_settled_by_its_echo(tmp_path: Path, name: str) -> None:
-    async with shop_under_test(tmp_path, config=echoing_config(), messenger=a_page()) as shop:
-        await echoing(shop, delay_seconds=0.6)  # after the time for an answer
-        shop.messenger.inject(CARRIED[name])
+    page, settings = a_page(echoes="never"), echoing_config(answer_within=time_for(CARRIED[name]))
+    async with shop_under_test(tmp_path, config=settings, messenger=page) as shop:
+        echoing(shop)
+        page.inject(CARRIED[name])
         event = (await post_orders(shop, 1))[0]
+        await eventually(lambda: is_held(shop), "the event is held")
+        sent = page.sent[0]
+        await page.webhooks.deliver([page._echo(sent, {"metadata": sent.metadata})])
 
         record = await shop.finished(event)
 
@@ -137,7 +149,7 @@ async def test_a_message_whose_answer_tells_nothing_is_settled_by_its_echo(tmp_p
 LOST = {
     "a bare 500": Fault.http(500),
     "a connection that is reset": Fault.reset(),
-    "silence": Fault.hang(5.0),
+    "silence": Fault.hang(60.0),
 }
 
 
@@ -145,9 +157,9 @@ LOST = {
 async def test_a_message_that_may_be_lost_is_held_and_neither_sent_again_nor_given_up_unseen(
     tmp_path: Path, name: str
 ) -> None:
-    clock = MovedClock()
-    async with shop_under_test(tmp_path, config=echoing_config(), messenger=a_page(), clock=clock) as shop:
-        await echoing(shop)
+    clock, settings = MovedClock(), echoing_config(answer_within=time_for(LOST[name]))
+    async with shop_under_test(tmp_path, config=settings, messenger=a_page(), clock=clock) as shop:
+        echoing(shop)
         shop.messenger.inject(LOST[name])
         event = (await post_orders(shop, 1))[0]
         await eventually(lambda: is_held(shop), "the event is held")
@@ -169,7 +181,7 @@ async def test_a_storm_of_5xx_loses_nothing_and_sends_nothing_twice(tmp_path: Pa
     """Half of the requests fail at the door, a quarter after Meta had taken the message."""
     clock = MovedClock()
     async with shop_under_test(tmp_path, config=echoing_config(), messenger=a_page(), clock=clock) as shop:
-        await echoing(shop)
+        echoing(shop)
         chance = random.Random(7)  # noqa: S311 - the same storm each time
         for _ in range(60):
             shop.messenger.inject(

@@ -60,7 +60,7 @@ senders:
     page_id: "102290129340398"
     access_token: ${MESSENGER_PAGE_TOKEN}
     api_url: ${MESSENGER_URL}/v25.0
-    timeout: 2s
+    timeout: 30s
 retry: {attempts: 3, first: 50ms, factor: 2, max: 1s}
 rules:
   - name: order_confirmation
@@ -71,7 +71,8 @@ rules:
 messages:
   order_confirmation: {tag: order_update, text: order_confirmation.txt.j2, utility_template: none}
 """
-"""A configuration for tests: every well-formed PSID is trusted, and retries come at once."""
+"""A configuration for tests: every well-formed PSID is trusted, retries come at once, and a machine that pauses for
+seconds brings no send into doubt."""
 
 _WAIT_SECONDS = 60.0
 _LOOK_SECONDS = 0.005
