@@ -19,6 +19,7 @@ from support.embedded_store import nothing_holds
 from support.eventually import eventually
 from support.host_process import (
     FAST_CONFIG,
+    STEADY_CONFIG,
     all_gone,
     books,
     free_port,
@@ -56,7 +57,7 @@ def check(ends: Sequence[tuple[str, str]], messenger: MessengerSimulator) -> Non
 
 async def test_every_process_answers_and_works(tmp_path: Path) -> None:
     """With either one frozen the other goes on, and what the frozen one held is not lost."""
-    async with simulator() as (messenger, url), host_running(tmp_path, url, *TWO) as host:
+    async with simulator() as (messenger, url), host_running(tmp_path, url, *TWO, config=FAST_CONFIG) as host:
         workers = host.workers
         assert len(workers) == 2
         for number, frozen in enumerate(workers, start=1):
@@ -74,7 +75,10 @@ async def test_every_process_answers_and_works(tmp_path: Path) -> None:
 
 async def test_a_worker_process_killed_in_the_middle_is_replaced_with_nothing_lost_or_doubled(tmp_path: Path) -> None:
     """A send that nobody can say the end of is a dead letter for a person: never a second message."""
-    async with simulator(latency_seconds=0.2) as (messenger, url), host_running(tmp_path, url, *TWO) as host:
+    async with (
+        simulator(latency_seconds=0.2) as (messenger, url),
+        host_running(tmp_path, url, *TWO, config=FAST_CONFIG) as host,
+    ):
         workers = host.workers
         posts = [asyncio.create_task(host.post("orders/paid", ORDERS[name], webhook_id=name)) for name in ORDERS]
         await messenger.wait_for_sent(4)
@@ -96,7 +100,8 @@ async def test_a_worker_process_killed_in_the_middle_is_replaced_with_nothing_lo
 
 async def test_when_the_main_process_is_killed_no_process_is_left_and_the_next_run_carries_on(tmp_path: Path) -> None:
     config = FAST_CONFIG.replace("concurrency: 8", "concurrency: 2")
-    async with simulator(latency_seconds=0.2) as (messenger, url):
+    # So slow that most orders wait when it is killed, however late this test gets to do it.
+    async with simulator(latency_seconds=2.0) as (messenger, url):
         async with host_running(tmp_path, url, *TWO, config=config) as host:
             events = await asyncio.gather(
                 *(host.post("orders/paid", order, webhook_id=name) for name, order in ORDERS.items())
@@ -182,7 +187,7 @@ async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
 
 
 async def test_all_problems_of_the_configuration_are_said_at_once(tmp_path: Path) -> None:
-    config = FAST_CONFIG.replace("use: redis_cart", "use: reddis_cart").replace("cancelled: false", "canceled: false")
+    config = STEADY_CONFIG.replace("use: redis_cart", "use: reddis_cart").replace("cancelled: false", "canceled: false")
     code, output = await host_refusing(tmp_path, config=config)
 
     assert code == 1
@@ -203,7 +208,7 @@ async def test_a_plugin_that_cannot_start_is_named_and_nothing_is_left_running(t
         "    @hookimpl\n"
         "    async def start(self): raise RuntimeError('the coffee machine is off')\n"
     )
-    code, output = await host_refusing(tmp_path, *TWO, config=FAST_CONFIG + "plugins: [{use: stubborn}]\n")
+    code, output = await host_refusing(tmp_path, *TWO, config=STEADY_CONFIG + "plugins: [{use: stubborn}]\n")
 
     assert code == 1
     assert "plugins[0]:stubborn" in output
@@ -225,7 +230,7 @@ async def test_a_second_host_on_the_same_data_is_refused_and_disturbs_nobody(tmp
 
 async def test_web_and_worker_can_be_hosts_of_their_own_on_one_store(tmp_path: Path) -> None:
     async with simulator() as (messenger, url), tcp_store(tmp_path) as store_url:
-        config = FAST_CONFIG + f"store: {store_url}\n"
+        config = STEADY_CONFIG + f"store: {store_url}\n"
         async with (
             host_running(tmp_path, url, "--role", "web", config=config, name="web") as web,
             books(store_url) as store,
@@ -247,7 +252,7 @@ async def test_web_and_worker_can_be_hosts_of_their_own_on_one_store(tmp_path: P
 
 
 async def test_a_store_that_is_not_there_is_said_without_its_password(tmp_path: Path) -> None:
-    config = FAST_CONFIG + f"store: redis://:hunter2-hunter2@127.0.0.1:{free_port()}/0\n"
+    config = STEADY_CONFIG + f"store: redis://:hunter2-hunter2@127.0.0.1:{free_port()}/0\n"
     code, output = await host_refusing(tmp_path, config=config)
 
     assert code == 1

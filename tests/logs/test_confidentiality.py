@@ -40,7 +40,6 @@ CONFIDING = (
         """plugins:
   - use: clumsy
 log: {format: json, level: debug}
-worker: {concurrency: 8, lease: 1s}
 in_doubt: {deadline: 300ms}
 retry:""",
         1,

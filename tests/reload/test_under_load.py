@@ -16,13 +16,13 @@ from shopbot.testing.messenger import MessengerSimulator
 from shopbot.testing.orders import order_bytes, paid_order
 from shopbot.testing.webhooks import shopify_headers
 from support.eventually import eventually
-from support.host_process import FAST_CONFIG, HostProcess, books, host_running, needs_proc, simulator
+from support.host_process import STEADY_CONFIG, HostProcess, books, host_running, needs_proc, simulator
 from support.reloading import logged, readiness, save
 from support.scrape import scrape
 
 pytestmark = needs_proc
 
-CONFIG = FAST_CONFIG.replace("order_confirmation.txt.j2", "confirmed.txt.j2")
+CONFIG = STEADY_CONFIG.replace("order_confirmation.txt.j2", "confirmed.txt.j2")
 RELOADS = 2
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from support.eventually import eventually
-from support.host_process import FAST_CONFIG, HostProcess
+from support.host_process import STEADY_CONFIG, HostProcess
 
 _LIMIT_SECONDS = 90.0
 """Far more than a reload takes, for machines with much else to do."""
@@ -14,7 +14,7 @@ _LIMIT_SECONDS = 90.0
 
 def saying(text: str, *, more: str = "") -> str:
     """Give a configuration whose confirmation has this text."""
-    return FAST_CONFIG.replace("text: order_confirmation.txt.j2", f"text: {text!r}") + more
+    return STEADY_CONFIG.replace("text: order_confirmation.txt.j2", f"text: {text!r}") + more
 
 
 def save(path: Path, text: str) -> None:
