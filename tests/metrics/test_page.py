@@ -16,6 +16,7 @@ from shopbot.testing.host import CONFIG, SECRET, SHOP, ShopUnderTest, shop_under
 from shopbot.testing.messenger import Fault
 from shopbot.testing.orders import order_bytes, paid_order, pending_order
 from shopbot.testing.webhooks import shopify_headers
+from support.eventually import eventually
 from support.scrape import Scrape, scrape
 
 PSID = "7312345678901234"
@@ -23,9 +24,11 @@ CHANNEL = "messenger:102290129340398"
 
 
 async def test_an_order_is_seen_from_its_arrival_to_its_message(tmp_path: Path) -> None:
+    began = time.monotonic()
     async with shop_under_test(tmp_path) as shop:
         await shop.finished(await shop.post("orders/paid", paid_order(psid=PSID)))
         page = await scrape(shop.http)
+    passed_seconds = time.monotonic() - began
 
     assert page.by("shopbot_events_total", "shop", "topic", "source", "result") == {
         (SHOP, "orders/paid", "webhook", "new"): 1
@@ -38,8 +41,9 @@ async def test_an_order_is_seen_from_its_arrival_to_its_message(tmp_path: Path) 
         (SHOP, "webhook", "first"): 1
     }
     assert page.by("shopbot_request_seconds_count", "route", "status") == {("/webhooks/shopify", "200"): 1}
-    assert 0 < page.value("shopbot_send_seconds_sum") < page.value("shopbot_receipt_to_send_seconds_sum") < 3
-    assert page.value("shopbot_receipt_to_send_seconds_bucket", le="3.0") == 1
+    until_sent_seconds = page.value("shopbot_receipt_to_send_seconds_sum")
+    assert 0 < page.value("shopbot_send_seconds_sum") < until_sent_seconds < passed_seconds
+    assert page.value("shopbot_receipt_to_send_seconds_bucket", le="3.0") == (until_sent_seconds <= 3)
     assert page.value("shopbot_store_up") == 1
     assert page.by("shopbot_info", "version") == {(__version__,): 1}
 
@@ -215,7 +219,11 @@ async def test_a_store_that_is_away_takes_its_numbers_with_it_and_nothing_else(t
             assert page.value("shopbot_store_up", shop=SHOP) == 0
             assert page.value("shopbot_events_total") == 1
             assert "shopbot_inbox_events" not in page.names
-            assert (await scrape(shop.http)).value("shopbot_store_up", shop=SHOP) == 1
+
+            async def up_again() -> bool:
+                return (await scrape(shop.http)).value("shopbot_store_up", shop=SHOP) == 1
+
+            await eventually(up_again, "the store is there again")
 
 
 async def test_nothing_that_was_counted_is_counted_twice_by_scraping(tmp_path: Path) -> None:

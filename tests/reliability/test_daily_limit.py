@@ -53,7 +53,7 @@ async def test_of_two_orders_on_one_day_one_is_confirmed_now_and_one_a_day_later
 
         due_ms = await next_due_ms(shop, "retries")
         assert due_ms is not None
-        assert 86_390 < due_ms / 1000 - clock.seconds() <= 86_400
+        assert 86_100 < due_ms / 1000 - clock.seconds() <= 86_400
         clock.move_to(due_ms)
         await shop.messenger.wait_for_sent(2)
 
@@ -127,6 +127,7 @@ async def test_two_processes_at_the_same_moment_send_one(tmp_path: Path) -> None
         another_process(shop, address_of(shop), clock),
     ):
         await post_orders(shop, 10, psid=PSID)
+        await shop.messenger.wait_for_sent(1)
         await eventually(lambda: nine_held(shop), "nine are held")
         assert names(shop.messenger) == ["#1001"]
 

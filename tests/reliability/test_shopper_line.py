@@ -54,6 +54,11 @@ async def wait(shop: ShopUnderTest, count: int) -> bool:
     return await waiting(shop, "retries") == count
 
 
+async def looked_again(shop: ShopUnderTest, event: str, before: float | None) -> bool:
+    due = await shop.store.zscore(shop.keys.retries, event)
+    return due is not None and due != before
+
+
 async def in_doubt(shop: ShopUnderTest) -> bool:
     return await waiting(shop, "held") == 1
 
@@ -76,23 +81,33 @@ async def test_later_orders_wait_for_the_first_which_fails_twice(tmp_path: Path)
 
 async def test_whoever_waits_is_tried_as_soon_as_it_is_its_turn(tmp_path: Path) -> None:
     """Not at the next look: after a long wait that may be many seconds away."""
-    async with shop_under_test(tmp_path, config=config(retry={"attempts": 3, "first": "1s", "max": "1s"})) as shop:
+    clock, retry = MovedClock(), {"attempts": 3, "first": "1h", "max": "1h"}
+    async with shop_under_test(tmp_path, config=config(retry=retry), clock=clock) as shop:
         shop.messenger.inject(Fault.error(2))
         events = await post_orders(shop, 4, psid=PSID)
         await eventually(lambda: wait(shop, 4), "all four wait")
         # As after an hour of waiting: nobody will look for long.
         await shop.store.zadd(shop.keys.retries, dict.fromkeys(events[1:], 9e12), xx=True)
 
+        clock.move(hours=1)
         await shop.messenger.wait_for_sent(4)
 
         assert names(shop.messenger) == ["#1001", "#1002", "#1003", "#1004"]
 
 
 async def test_waiting_does_not_fill_the_journal(tmp_path: Path) -> None:
-    async with shop_under_test(tmp_path, config=config(retry={"attempts": 3, "first": "5s", "max": "5s"})) as shop:
+    clock, retry = MovedClock(), {"attempts": 3, "first": "1h", "max": "1h"}
+    async with shop_under_test(tmp_path, config=config(retry=retry), clock=clock) as shop:
         shop.messenger.inject(Fault.error(2))
         first, second = await post_orders(shop, 2, psid=PSID)
-        await shop.messenger.wait_for_sent(2, timeout_seconds=60.0)
+        for _ in range(3):
+            await eventually(lambda: wait(shop, 2), "both wait")
+            before = await shop.store.zscore(shop.keys.retries, second)
+            clock.move(seconds=20)
+            await eventually(lambda: looked_again(shop, second, before), "it has looked whether it is its turn")
+
+        clock.move(hours=1)
+        await shop.messenger.wait_for_sent(2)
 
         record = await shop.finished(second)
         lines = [entry for entry in record.journal if entry.reason == "WAITING_FOR_EARLIER"]
