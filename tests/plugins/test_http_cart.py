@@ -127,7 +127,7 @@ class TestHttpCart(CartContract):
         assert PSID not in failure.value.reason
 
     async def test_a_service_that_does_not_answer_is_not_waited_for(self) -> None:
-        async with self.running(timeout="50ms") as running:
+        async with self.running(timeout="1s") as running:
             self.service.silent_seconds = 30
             with pytest.raises(Retry, match="ReadTimeout"):
                 await self.clear(running)

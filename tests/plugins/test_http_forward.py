@@ -134,7 +134,7 @@ class TestHttpForward(StepContract):
         assert (outcome.status, outcome.detail) == (Status.DEFERRED, "not reached: ConnectError")
 
     async def test_a_service_that_does_not_answer_is_not_waited_for(self) -> None:
-        async with self.running(timeout="50ms") as running:
+        async with self.running(timeout="1s") as running:
             self.service.silent_seconds = 30
             outcome = await self.take(running, paid_order())
 

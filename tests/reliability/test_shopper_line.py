@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
 from shopbot.store.channels import PROBE_SECONDS
@@ -104,7 +105,7 @@ async def test_waiting_does_not_fill_the_journal(tmp_path: Path) -> None:
             await eventually(lambda: wait(shop, 2), "both wait")
             before = await shop.store.zscore(shop.keys.retries, second)
             clock.move(seconds=20)
-            await eventually(lambda: looked_again(shop, second, before), "it has looked whether it is its turn")
+            await eventually(partial(looked_again, shop, second, before), "it has looked whether it is its turn")
 
         clock.move(hours=1)
         await shop.messenger.wait_for_sent(2)

@@ -113,11 +113,11 @@ async def test_who_waits_on_a_connection_that_is_lost_is_told_and_the_next_comma
 
 @on_real_stores
 async def test_a_store_that_does_not_answer_in_time_counts_as_lost(kind: str, tmp_path: Path) -> None:
-    async with running_store(kind, tmp_path) as store, shared(store.url, time_limit_seconds=0.2) as connection:
+    async with running_store(kind, tmp_path) as store, shared(store.url, time_limit_seconds=1.0) as connection:
         await connection.ask("PING")
         await store.client.client_pause(60_000, all=False)
 
-        with pytest.raises(StoreTimeoutError, match=r"not answered in 0\.2 s"):
+        with pytest.raises(StoreTimeoutError, match="not answered in 1 s"):
             await connection.ask("INCR", "n")
         await store.client.client_unpause()
 

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from shopbot.store.embedded import EmbeddedServer
-from shopbot.testing.host import shop_under_test
+from shopbot.testing.host import CONFIG, shop_under_test
 from support.eventually import eventually
 from support.raw_http import connection, read_answer, request_bytes
 from support.signed_webhook import BODY, signed
+
+PATIENT = CONFIG + "web: {request_time_limit: 5m}\n"
+"""However long the store stands still, its requests are not given up."""
 
 
 @pytest.mark.parametrize("piece_bytes", [1, 7, 1_000])
@@ -45,7 +48,10 @@ async def test_a_client_that_sends_faster_than_is_kept_has_to_wait(tmp_path: Pat
     server = EmbeddedServer(tmp_path / "data")
     await asyncio.to_thread(server.start)
     try:
-        async with shop_under_test(tmp_path, store_url=server.url) as shop, connection(shop.url) as (reader, writer):
+        async with (
+            shop_under_test(tmp_path, config=PATIENT, store_url=server.url) as shop,
+            connection(shop.url) as (reader, writer),
+        ):
             assert server.pid is not None
             os.kill(server.pid, signal.SIGSTOP)
             for number in range(count):

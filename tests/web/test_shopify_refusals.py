@@ -235,7 +235,8 @@ class TestHeaders:
 
 
 class TestLimits:
-    CONFIG = CONFIG + "web: {max_body_bytes: 20000, request_time_limit: 300ms}\n"
+    CONFIG = CONFIG + "web: {max_body_bytes: 20000}\n"
+    HASTY_CONFIG = CONFIG.replace("20000", "20000, request_time_limit: 1s")
 
     async def test_a_body_over_the_limit_is_answered_413_however_it_is_sent(self, tmp_path: Path) -> None:
         large = b" " * 20_001
@@ -271,7 +272,7 @@ class TestLimits:
 
     async def test_a_body_that_dribbles_in_is_answered_408_while_others_are_served(self, tmp_path: Path) -> None:
         """A byte now and then does not renew the time limit."""
-        async with shop_under_test(tmp_path, config=self.CONFIG) as shop:
+        async with shop_under_test(tmp_path, config=self.HASTY_CONFIG) as shop:
             before = await kept(shop)
             async with connection(shop.url) as (reader, writer):
                 writer.write(request_bytes(signed(), content_length=len(BODY)))
