@@ -28,7 +28,7 @@ _SHORT = (
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(_INGEST), *_SHORT, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 - our own
+    return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)  # noqa: S603 - our own
 
 
 def results(*arguments: str) -> dict[str, Any]:

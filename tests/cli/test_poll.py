@@ -54,7 +54,7 @@ async def shopbot(environ: Mapping[str, str], *arguments: str) -> tuple[int, str
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(), timeout=60)
+    out, err = await asyncio.wait_for(process.communicate(), timeout=100)
     return process.returncode or 0, out.decode(), err.decode()
 
 

@@ -233,7 +233,7 @@ def test_the_page_is_opened_in_the_browser(tmp_path: Path) -> None:
         env={**os.environ, **VARIABLES, "BROWSER": f"{browser} %s"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
 

@@ -56,7 +56,7 @@ def run(log_format: str, level: str = "info", *, terminal: bool = False) -> str:
         while chunk := os.read(read_end, 65_536):
             output += chunk
     os.close(read_end)
-    assert process.wait(timeout=30) == 1
+    assert process.wait(timeout=100) == 1
     return output.decode()
 
 

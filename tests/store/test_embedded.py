@@ -114,7 +114,7 @@ def test_a_killed_store_comes_back_in_the_same_place_with_everything_it_acknowle
             os.kill(killed, signal.SIGKILL)
             writer.join()
 
-            assert restarts.get(timeout=20) == kills
+            assert restarts.get(timeout=60) == kills
             assert (server.url, server.failure) == (url, None)
             assert server.pid != killed
             with client_of(url) as client:
@@ -170,7 +170,7 @@ def test_a_second_owner_is_told_who_the_first_one_is(tmp_path: Path) -> None:
         with pytest.raises(StoreError) as here:
             EmbeddedServer(tmp_path).start()
         with python(OWNER, tmp_path) as other:
-            _, errors = other.communicate(timeout=30)
+            _, errors = other.communicate(timeout=100)
 
         assert str(here.value) == refused
         assert refused in errors

@@ -81,7 +81,7 @@ def test_damage_in_the_middle_is_named_and_nothing_is_deleted(tmp_path: Path) ->
     assert nothing_holds(tmp_path)
     # The advice is a command that works.
     check = shlex.split(str(error.value).split("`")[1])
-    checked = subprocess.run(check, check=False, capture_output=True, text=True, timeout=30)  # noqa: S603 - our own
+    checked = subprocess.run(check, check=False, capture_output=True, text=True, timeout=100)  # noqa: S603 - our own
     assert (checked.returncode, "AOF analyzed" in checked.stdout) == (1, True), checked.stdout
 
 
@@ -115,7 +115,7 @@ def test_what_looks_cut_off_is_copied_before_it_is_cut_off(tmp_path: Path) -> No
 def test_a_directory_without_permission_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with python(WITHOUT_RIGHTS, tmp_path / "data") as owner:
-        _, errors = owner.communicate(timeout=30)
+        _, errors = owner.communicate(timeout=100)
 
     assert f"StoreError: cannot use {tmp_path / 'data'} as data_dir: Permission denied" in errors
 

@@ -81,7 +81,7 @@ class Environment:
             env={**variables, **VARIABLES},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=200,
             check=False,
         )
 

@@ -26,7 +26,7 @@ def client_of(url: str) -> Iterator[Any]:
         client.close()
 
 
-def until(condition: Callable[[], bool], what: str, limit_seconds: float = 20.0) -> None:
+def until(condition: Callable[[], bool], what: str, limit_seconds: float = 60.0) -> None:
     """Wait until *condition* holds; the test fails with *what* when it does not come true in time."""
     deadline = time.monotonic() + limit_seconds
     while not condition():
