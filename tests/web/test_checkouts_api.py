@@ -43,7 +43,7 @@ FAULTY = '''
       - use: faulty
         how: raise
 """
-import asyncio
+import asyncio, time
 from shopbot.plugin import Checkout, ChannelDown, CheckoutRequest, Field, PluginConfig, Refused, Retry, hookimpl
 
 
@@ -63,7 +63,9 @@ class Plugin:
             raise ChannelDown("the token was revoked")
         if self._how == "refuse":
             raise Refused("not today")
-        if self._how == "hang":
+        if self._how == "block":
+            time.sleep(4)
+        if self._how in ("hang", "block"):
             await asyncio.Event().wait()
         if self._how == "nonsense":
             return "https://acme.myshopify.com"
@@ -265,6 +267,16 @@ class TestFaults:
     async def test_a_request_that_takes_too_long_is_a_503(self, tmp_path: Path) -> None:
         drop_in(tmp_path, "faulty", FAULTY)
         config = checkout_config(faulty("hang")).replace("web: {", "web: {request_time_limit: 1s, ")
+        async with checkout_shop(tmp_path, config=config) as shop:
+            answer = await client_of(shop).ask("POST", "/checkouts", WISH)
+
+            assert answer.status_code == 503
+            assert answer.headers["Retry-After"]
+
+    async def test_a_request_that_takes_too_long_in_a_process_that_was_held_up_is_a_503(self, tmp_path: Path) -> None:
+        """By then the server's own limit has passed as well, and it answers in the API's place."""
+        drop_in(tmp_path, "faulty", FAULTY)
+        config = checkout_config(faulty("block")).replace("web: {", "web: {request_time_limit: 1s, ")
         async with checkout_shop(tmp_path, config=config) as shop:
             answer = await client_of(shop).ask("POST", "/checkouts", WISH)
 

@@ -23,6 +23,7 @@ from shopbot.web.shopify import ShopifyWebhooks, WebhookTarget
 
 _HEADERS_TIME_LIMIT_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 75
+_UNAVAILABLE = 503
 
 SHOPIFY_ROUTE = "/webhooks/shopify"
 MESSENGER_ROUTE = "/webhooks/messenger"
@@ -105,7 +106,11 @@ def _answer_error(metrics: Metrics, request: Request, exception: Exception) -> H
         if 400 <= exception.status_code < 500:  # noqa: PLR2004 - the client's faults
             route = request.path if request.path in (SHOPIFY_ROUTE, MESSENGER_ROUTE) else OTHER
             metrics.rejected(route, exception.status_code)
-        return json({"error": str(exception)}, status=exception.status_code, headers=exception.headers)
+        # As the API answers: this also answers in its place, when the process was held up beyond its time limit.
+        headers = {"Cache-Control": "no-store", **exception.headers}
+        if exception.status_code == _UNAVAILABLE:
+            headers.setdefault("Retry-After", "1")
+        return json({"error": str(exception)}, status=exception.status_code, headers=headers)
     # The route as it was registered: a path may have a PSID in it.
     pattern = request.route.path if request.route else None
     structlog.get_logger("shopbot.web").error(
