@@ -82,7 +82,7 @@ class TestChanges:
             assert not await shop.store.exists(f"cart:{PSID}")
 
     async def test_a_hundred_additions_at_once_are_all_in_the_cart(self, tmp_path: Path) -> None:
-        config = API.replace("quantity: 10", "quantity: 1000")
+        config = API.replace("quantity: 10", "quantity: 1000").replace("web: {", "web: {request_time_limit: 1m, ")
         async with api(tmp_path, config) as (_, client):
             answers = await asyncio.gather(
                 *(client.ask("POST", ITEMS, {"variant_id": 1 + n % 3, "quantity": 1}) for n in range(100))
@@ -93,7 +93,7 @@ class TestChanges:
 
     async def test_changes_through_two_processes_at_once_are_all_in_the_cart(self, tmp_path: Path) -> None:
         """Two hosts on one store know nothing of each other."""
-        config = API.replace("quantity: 10", "quantity: 1000")
+        config = API.replace("quantity: 10", "quantity: 1000").replace("web: {", "web: {request_time_limit: 1m, ")
         other = tmp_path / "other"
         other.mkdir()
         async with api(tmp_path, config) as (shop, client):
