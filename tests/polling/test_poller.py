@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -33,6 +34,33 @@ async def at_work(process: Process, *, every: timedelta = OFTEN) -> AsyncIterato
     finally:
         poller.stop()
         await asyncio.wait_for(task, timeout=60)
+
+
+@dataclass
+class Pause:
+    """The longest time in which this process and its store have not got to anything."""
+
+    seconds: float = 0.0
+
+
+@asynccontextmanager
+async def longest_pause(store: OpenStore) -> AsyncIterator[Pause]:
+    """Look until the block ends how evenly the machine lets time pass."""
+    pause, clock = Pause(), asyncio.get_running_loop().time
+
+    async def look() -> None:
+        while True:
+            before = clock()
+            await asyncio.sleep(0.005)
+            await store.client.ping()
+            pause.seconds = max(pause.seconds, clock() - before)
+
+    looking = asyncio.create_task(look())
+    try:
+        yield pause
+    finally:
+        looking.cancel()
+        await asyncio.wait([looking])
 
 
 async def asked(plugin: ScriptedPoller, times: int) -> None:
@@ -83,18 +111,24 @@ class TestLeader:
 
     @on_every_store
     async def test_a_leader_keeps_its_lease_through_a_poll_that_takes_long(self, kind: str, tmp_path: Path) -> None:
-        async with (
-            running_store(kind, tmp_path) as store,
-            a_process(store, lease_seconds=LEASE_SECONDS) as one,
-            a_process(store, lease_seconds=LEASE_SECONDS) as other,
-        ):
-            one.plugin.say(asyncio.Event())
-            async with at_work(one):
-                await asked(one.plugin, 1)
-                async with at_work(other):
-                    await asyncio.sleep(4 * LEASE_SECONDS)
+        async with running_store(kind, tmp_path) as store:
+            for _ in range(20):
+                async with (
+                    a_process(store, lease_seconds=LEASE_SECONDS) as one,
+                    a_process(store, lease_seconds=LEASE_SECONDS) as other,
+                    longest_pause(store) as pause,
+                ):
+                    one.plugin.say(asyncio.Event())
+                    async with at_work(one):
+                        await asked(one.plugin, 1)
+                        async with at_work(other):
+                            await asyncio.sleep(4 * LEASE_SECONDS)
+                        polls = (len(one.plugin.asked), len(other.plugin.asked))
+                # A leader that the machine has held up for so long may have lost its lease: that says nothing.
+                if pause.seconds < LEASE_SECONDS / 3:
+                    break
 
-                assert (len(one.plugin.asked), other.plugin.asked) == (1, [])
+            assert polls == (1, 0)
 
     @on_every_store
     async def test_a_poll_ends_when_its_lease_is_lost(self, kind: str, tmp_path: Path) -> None:

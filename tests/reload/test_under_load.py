@@ -43,19 +43,23 @@ class Buyers:
     """Several clients that deliver one order after the other, each over a connection that is kept open."""
 
     def __init__(self, host: HostProcess) -> None:
-        self._url = str(host.http.base_url)
+        self._host = host
         self._numbers = itertools.count(1)
         self._done = False
         self.delivered: list[int] = []
 
     async def buy(self) -> None:
         """Deliver until told to stop. Fails at once when a webhook is refused, or its connection is cut."""
-        async with httpx.AsyncClient(base_url=self._url, timeout=30.0) as http:
+        async with httpx.AsyncClient(base_url=self._host.http.base_url, timeout=30.0) as http:
             while not self._done:
                 number = next(self._numbers)
                 body = order_bytes(paid_order(order_id=number, number=number, psid=str(number)))
                 headers = shopify_headers("orders/paid", body, SECRET, SHOP, webhook_id=f"wh-{number}")
-                response = await http.post("/webhooks/shopify", content=body, headers=headers)
+                try:
+                    response = await http.post("/webhooks/shopify", content=body, headers=headers)
+                except httpx.TransportError as error:
+                    log = self._host.log_file.read_text()
+                    raise AssertionError(f"{error!r}, and this was logged:\n{log}") from error
                 assert response.status_code == 200, response.text
                 self.delivered.append(number)
                 await asyncio.sleep(0.05)
