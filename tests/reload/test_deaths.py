@@ -7,6 +7,8 @@ import signal
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from shopbot.store.embedded import url_for
 from shopbot.testing.orders import paid_order
 from support.eventually import eventually
@@ -34,11 +36,17 @@ class Plugin:
 """A plugin that starts when a file beside it is there."""
 
 
+@pytest.fixture
+def gated(tmp_path: Path) -> Path:
+    """Drop the plugin in before the host starts: each change of a file is a version of its own."""
+    plugins = tmp_path / "plugins.d"
+    plugins.mkdir()
+    (plugins / "gated.py").write_text(GATED)
+    return plugins
+
+
 def a_second_version(directory: Path) -> None:
     """Save a version whose processes cannot be prepared until the gate is open."""
-    plugins = directory / "plugins.d"
-    plugins.mkdir()
-    save(plugins / "gated.py", GATED)
     save(directory / "shopbot.yaml", saying("Second version", more="plugins: [{use: gated}]\n"))
 
 
@@ -52,7 +60,7 @@ async def newcomers(host: HostProcess, before: list[int], count: int = 2) -> lis
     return await eventually(look, "new processes are there")
 
 
-async def test_a_process_that_works_is_killed_and_the_reload_goes_on(tmp_path: Path) -> None:
+async def test_a_process_that_works_is_killed_and_the_reload_goes_on(tmp_path: Path, gated: Path) -> None:
     """Who takes its place until then has the version that works, whatever lies on disk."""
     async with (
         simulator() as (messenger, url),
@@ -68,7 +76,7 @@ async def test_a_process_that_works_is_killed_and_the_reload_goes_on(tmp_path: P
         assert (await store.ended(first)).status == "done"
         assert host.log("config_reloaded") == []
 
-        (tmp_path / "plugins.d/gate").touch()
+        (gated / "gate").touch()
         await logged(host, "config_reloaded")
         second = await host.post("orders/paid", paid_order(order_id=2, number=2, psid="2"))
         assert (await store.ended(second)).status == "done"
@@ -82,6 +90,7 @@ async def test_a_process_that_works_is_killed_and_the_reload_goes_on(tmp_path: P
     assert [message.text for message in messenger.sent] == ["First version", "Second version"]
 
 
+@pytest.mark.usefixtures("gated")
 async def test_a_process_of_the_new_version_is_killed_and_the_one_before_stays(tmp_path: Path) -> None:
     async with simulator() as (messenger, url), host_running(tmp_path, url, *TWO, config=FIRST) as host:
         before = host.workers
@@ -141,6 +150,7 @@ async def test_killed_after_a_reload_a_process_comes_back_with_what_was_put_in_p
     assert Counter(message.text for message in messenger.sent) == {"Second version": 1}
 
 
+@pytest.mark.usefixtures("gated")
 async def test_asked_to_end_in_the_middle_of_a_reload_it_leaves_no_process(tmp_path: Path) -> None:
     async with simulator() as (_, url), host_running(tmp_path, url, config=FIRST) as host:
         before = host.workers

@@ -17,7 +17,7 @@ from shopbot.testing.orders import order_bytes, paid_order
 from shopbot.testing.webhooks import shopify_headers
 from support.eventually import eventually
 from support.host_process import STEADY_CONFIG, HostProcess, books, host_running, needs_proc, simulator
-from support.reloading import logged, readiness, save
+from support.reloading import logged, readiness
 from support.scrape import scrape
 
 pytestmark = needs_proc
@@ -27,12 +27,17 @@ RELOADS = 2
 
 
 def write_version(directory: Path, version: int) -> None:
-    """Write a text of three parts, each of which names the version: in a file, in one that it takes in, in the YAML."""
-    templates = directory / "templates"
-    templates.mkdir(exist_ok=True)
-    save(templates / "confirmed.txt.j2", f"<{version}> {{% include 'more.txt.j2' %}} {{{{ shop.name }}}}")
-    save(templates / "more.txt.j2", f"<{version}>")
-    save(directory / "shopbot.yaml", config(version))
+    """Write a text of three parts, each of which names the version: in a file, in one that it takes in, in the YAML.
+
+    They are put in place at once: what lies there in between may be taken for a version of its own.
+    """
+    templates = directory / f"..{version}/templates"
+    templates.mkdir(parents=True)
+    (templates / "confirmed.txt.j2").write_text(f"<{version}> {{% include 'more.txt.j2' %}} {{{{ shop.name }}}}")
+    (templates / "more.txt.j2").write_text(f"<{version}>")
+    (templates.parent / "shopbot.yaml").write_text(config(version))
+    (directory / "..draft").symlink_to(templates.parent.name)
+    (directory / "..draft").replace(directory / "..data")
 
 
 def config(version: int) -> str:
@@ -70,6 +75,8 @@ class Buyers:
 
 async def test_each_order_is_confirmed_once_by_one_version_while_versions_change(tmp_path: Path) -> None:
     write_version(tmp_path, 0)
+    (tmp_path / "templates").symlink_to("..data/templates")
+    (tmp_path / "shopbot.yaml").symlink_to("..data/shopbot.yaml")
     async with (
         simulator(latency_seconds=0.1) as (messenger, url),
         host_running(tmp_path, url, "--workers", "2", config=config(0)) as host,
