@@ -57,7 +57,7 @@ async def newcomers(host: HostProcess, before: list[int], count: int = 2) -> lis
         found = [pid for pid in host.workers if pid not in before]
         return found if len(found) == count else []
 
-    return await eventually(look, "new processes are there")
+    return await eventually(look, "new processes are there", limit_seconds=150.0)  # a reload may take as long
 
 
 async def test_a_process_that_works_is_killed_and_the_reload_goes_on(tmp_path: Path, gated: Path) -> None:
