@@ -17,7 +17,8 @@ from shopbot.testing.orders import order_bytes, paid_order
 from shopbot.testing.webhooks import shopify_headers
 from support.eventually import eventually
 from support.host_process import STEADY_CONFIG, HostProcess, books, host_running, needs_proc, simulator
-from support.reloading import logged, readiness
+from support.raw_http import connection, read_answer, request_bytes
+from support.reloading import logged, readiness, save, saying
 from support.scrape import scrape
 
 pytestmark = needs_proc
@@ -110,3 +111,24 @@ async def test_each_order_is_confirmed_once_by_one_version_while_versions_change
 
 async def _said(messenger: MessengerSimulator, text: str) -> bool:
     return any(text in message.text for message in messenger.sent)
+
+
+async def test_a_connection_to_a_process_that_leaves_ends_with_its_next_answer(tmp_path: Path) -> None:
+    """Not between two: a webhook on its way just then would be cut off, and seconds later the process is gone."""
+    ask = request_bytes({}, method="GET", path="/healthz")
+    async with (
+        simulator() as (_, url),
+        host_running(tmp_path, url, config=saying("the first")) as host,
+        connection(str(host.http.base_url)) as (reader, writer),
+    ):
+        writer.write(ask)
+        before = await read_answer(reader)
+        save(tmp_path / "shopbot.yaml", saying("the second"))
+        await logged(host, "config_reloaded")
+        writer.write(ask)
+        after = await read_answer(reader)
+
+        assert (before.status, after.status) == (200, 200)
+        assert "connection: keep-alive" in before.head.lower()
+        assert "connection: close" in after.head.lower()
+        assert await reader.read() == b""

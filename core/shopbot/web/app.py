@@ -37,14 +37,23 @@ class Target(WebhookTarget, MessengerTarget, Protocol):
         """What the checkout and cart API works on; None for a shop without API keys."""
 
 
+_IN_EVERY_REQUEST = ("KEEP_ALIVE", "REQUEST_BUFFER_SIZE")
+
+
 class _Settings(Config):
-    """Sanic's settings; it asks for two of them in every request, and is quick to find these as attributes."""
+    """Sanic's settings; those that it asks for in every request are attributes, too, which are found at once."""
 
     def __init__(self, *, env_prefix: str) -> None:
         """Read them from Sanic's defaults and the environment variables that begin with *env_prefix*."""
         super().__init__(env_prefix=env_prefix)
-        for name in ("KEEP_ALIVE", "REQUEST_BUFFER_SIZE"):
-            object.__setattr__(self, name, self[name])  # its own way writes an item, which is looked for last
+        for name in _IN_EVERY_REQUEST:
+            object.__setattr__(self, name, self[name])
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set it as an item, as Sanic does; an attribute would hide that."""
+        super().__setattr__(name, value)
+        if name in _IN_EVERY_REQUEST:
+            object.__setattr__(self, name, value)
 
 
 def create_app(
