@@ -155,7 +155,9 @@ class _Bound(Generic[R]):
         limit = asyncio.timeout(self._limit_seconds)
         try:
             async with limit:
-                return await answer
+                answered = await answer
+                self._look_at_the_clock(limit)
+                return answered
         except self._contract.raises:
             raise
         except asyncio.CancelledError as error:
@@ -167,6 +169,17 @@ class _Bound(Generic[R]):
             if limit.expired():
                 raise self._failed(f"no answer to {self._hook} within {self._limit_seconds:g} s") from error
             raise self._failed(f"{type(error).__name__} in {self._hook}: {error}") from error
+
+    def _look_at_the_clock(self, limit: asyncio.Timeout) -> None:
+        """Tell of an answer that comes after its time: nothing could break it off, so nothing else was done either."""
+        deadline = limit.when()
+        if deadline is not None and asyncio.get_running_loop().time() > deadline and not limit.expired():
+            structlog.get_logger("shopbot.plugins").warning(
+                "plugin_blocked",
+                plugin=self.place,
+                what=f"{self._hook} let nothing else run for longer than its {self._limit_seconds:g} s",
+                what_to_do="await what takes time, or hand it to asyncio.to_thread; or did the machine stand still?",
+            )
 
     def _failed(self, what: str) -> PluginFailedError:
         structlog.get_logger("shopbot.plugins").warning("plugin_failed", plugin=self.place, what=what, exc_info=True)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -87,6 +88,22 @@ async def test_a_hook_that_takes_too_long_is_broken_off() -> None:
 
     assert await failure(answer, time_limit_seconds=0.01) == "no answer to resolve_psid within 0.01 s"
     assert broken_off.is_set()
+
+
+async def test_a_hook_that_blocks_everything_for_longer_is_told_of() -> None:
+    """No time limit can break it off: it is the mistake that slows a whole host down and shows nowhere."""
+
+    async def answer() -> Resolution:
+        time.sleep(0.05)  # noqa: ASYNC251 - what nobody should do
+        return FOUND
+
+    (resolver,) = Hooks([at("resolvers", Resolver(answer), time_limit_seconds=0.01)]).resolvers
+    with capture_logs() as logs:
+        assert await resolver(ORDER) == FOUND
+
+    (line,) = logs
+    assert (line["event"], line["log_level"], line["plugin"]) == ("plugin_blocked", "warning", "resolvers[0]:resolver")
+    assert line["what"] == "resolve_psid let nothing else run for longer than its 0.01 s"
 
 
 async def test_a_time_limit_of_the_plugin_s_own_is_told_apart_from_the_host_s() -> None:
