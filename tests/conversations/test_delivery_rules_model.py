@@ -55,13 +55,15 @@ class World:
 
     async def _is_quiet(self) -> bool:
         store, keys = self.shop.store, self.shop.keys
-        if await store.xlen(keys.inbox):
-            return False
         now_ms = int(self.clock.seconds() * 1000)
-        due = await store.zcount(keys.retries, "-inf", now_ms) + await store.zcount(keys.held, "-inf", now_ms)
-        if due:
-            return False
-        return not await store.zcard(keys.parked) or await self.shop.host.channel_problem() is not None
+        # At one moment: an event that is due goes from one of them to another.
+        async with store.pipeline(transaction=True) as pipeline:
+            pipeline.xlen(keys.inbox)
+            pipeline.zcount(keys.retries, "-inf", now_ms)
+            pipeline.zcount(keys.held, "-inf", now_ms)
+            pipeline.zcard(keys.parked)
+            *due, parked = await pipeline.execute()
+        return not any(due) and (not parked or await self.shop.host.channel_problem() is not None)
 
     def check(self) -> None:
         """Fail on anything that Messenger has refused, and remember what it took."""
