@@ -215,14 +215,14 @@ def test_what_xml_cannot_hold_is_replaced(tmp_path: Path) -> None:
     tests = """\
 given: {window: open}
 tests:
-  - {name: "A bell \\a", event: {sample: paid_order}, expect: {message: {text: "\\a <&> and half of \\ud83d"}}}
+  - {name: "A bell \\a", event: {sample: paid_order}, expect: {message: {text: "\\a <&>"}}}
 """
     run(tmp_path, "--junit", "report.xml", tests=tests)
     root = ET.parse(tmp_path / "report.xml").getroot()  # noqa: S314 - our own
 
     [case] = root.iter("testcase")
     assert case.get("name") == "A bell \ufffd"
-    assert "-\\u0007 <&> and half of \\ud83d\n" in (case.findtext("failure") or "")
+    assert "-\\u0007 <&>\n" in (case.findtext("failure") or "")
 
 
 def test_the_samples_are_listed(tmp_path: Path) -> None:
