@@ -474,7 +474,7 @@ class TestThrottling:
         assert "data" in again
 
     async def test_throttling_may_come_as_429_with_retry_after(self) -> None:
-        async with simulated(throttled_as=429) as (shop, poller):
+        async with simulated(clock=ManualClock(), throttled_as=429) as (shop, poller):
             shop.bucket.drain()
             response = await poller.post(POLL, first=20)
 
