@@ -8,7 +8,7 @@ import pytest
 
 from shopbot.config.document import parse
 from shopbot.config.scalars import is_surprising
-from shopbot.config.surprises import bare_variables, surprising_numbers
+from shopbot.config.surprises import surprises
 from shopbot.host.blueprint import check_config
 
 SHOP = "shop: {domain: acme.myshopify.com, name: Acme}\n"
@@ -27,7 +27,7 @@ def test_these_do_not(source: str) -> None:
 def test_a_surprise_is_named_with_its_place_and_with_what_it_is_read_as() -> None:
     document = parse("a:\n  - b: 010\n  - 1:30\nc: '010'\nd: 10\n", "f")
 
-    assert [str(problem) for problem in surprising_numbers(document)] == [
+    assert [str(problem) for problem in surprises(document)] == [
         "f:2:8: warning: a[0].b: YAML reads a bare `010` as 8; write 8 if that is meant",
         "f:3:5: warning: a[1]: YAML reads a bare `1:30` as 90; write 90 if that is meant",
     ]
@@ -49,7 +49,7 @@ def test_where_the_value_is_refused_nothing_more_is_said(tmp_path: Path) -> None
 def test_a_variable_without_braces_is_named_with_its_place_and_the_right_form() -> None:
     document = parse("a: [$PAGE_TOKEN, 'x $PAGE_TOKEN']\nb: $(PAGE_TOKEN)\nc: ${PAGE_TOKEN}\n", "f")
 
-    assert [str(problem) for problem in bare_variables(document)] == [
+    assert [str(problem) for problem in surprises(document)] == [
         "f:1:5: warning: a[0]: '$PAGE_TOKEN' is no variable, and taken as it stands: write ${PAGE_TOKEN}",
         "f:2:4: warning: b: '$(PAGE_TOKEN)' is no variable, and taken as it stands: write ${PAGE_TOKEN}",
     ]
@@ -57,7 +57,7 @@ def test_a_variable_without_braces_is_named_with_its_place_and_the_right_form() 
 
 @pytest.mark.parametrize("secret", ["$ecret-Dollar", "$SECRET", "$5", "$${PAGE_TOKEN}", "$PAGE_TOKEN!"])
 def test_a_secret_may_begin_with_a_dollar_sign(secret: str) -> None:
-    assert bare_variables(parse(f"a: '{secret}'", "f")) == []
+    assert surprises(parse(f"a: '{secret}'", "f")) == []
 
 
 def test_a_variable_without_braces_is_warned_of_by_the_checker(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Literal
 
@@ -90,9 +90,7 @@ def print_timeline(console: Console, found: Explanation) -> None:
     console.print(headline(found), highlight=False)
     for order in found.orders:
         console.print(f"  order {order.number}  {order.status}  (shopbot explain {order.order_id})", highlight=False)
-    for day, group in _by_day(moments(found)):
-        console.print(f"\n{day.isoformat()} UTC", style="bold", highlight=False)
-        _print_moments(console, group)
+    _print_days(console, moments(found))
     for story in found.stories:
         if story.waits is not None:
             console.print(f"\n{story.event_id} {_waits(story)}", style="yellow", highlight=False)
@@ -100,13 +98,13 @@ def print_timeline(console: Console, found: Explanation) -> None:
 
 def print_journal(console: Console, event_id: str, journal: Sequence[JournalEntry]) -> None:
     """Print an event's journal for people; times are in UTC."""
-    for day, group in _by_day(list(_of_journal(event_id, journal))):
+    _print_days(console, _of_journal(event_id, journal))
+
+
+def _print_days(console: Console, every: Iterable[Moment]) -> None:
+    for day, group in groupby(every, key=lambda moment: moment.at.astimezone(UTC).date()):
         console.print(f"\n{day.isoformat()} UTC", style="bold", highlight=False)
         _print_moments(console, group)
-
-
-def _by_day(every: Sequence[Moment]) -> Iterator[tuple[date, Iterator[Moment]]]:
-    yield from groupby(every, key=lambda moment: moment.at.astimezone(UTC).date())
 
 
 def _print_moments(console: Console, every: Iterable[Moment]) -> None:

@@ -14,39 +14,30 @@ _BARE_VARIABLE = re.compile(r"\$\(?(?P<name>[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\)?")
 """With an underscore at least: a secret may begin with a dollar sign."""
 
 
-def bare_variables(document: Document) -> list[Problem]:
-    """Warn of `$NAME` and `$(NAME)`, which are texts like any other: the secret would be the variable's name."""
+def surprises(document: Document) -> list[Problem]:
+    """Warn of what is taken otherwise than it looks, in the order of the document.
+
+    `$NAME` and `$(NAME)` are texts like any other: the secret would be the variable's name. Bare numbers such as `010`
+    (8) and `1:30` (90) are told here where a number is wanted; where text is wanted, they are errors already.
+    """
     if document.root is None:
         return []
     return [
-        document.problem(
-            node.position,
-            f"{label(path)}: {quote(node.source)} is no variable, and taken as it stands: write ${{{found['name']}}}",
-            "warning",
-        )
+        document.problem(node.position, f"{label(path)}: {remark}", "warning")
         for path, node in _scalars(document.root, ())
-        if isinstance(node.value, str)
-        and (found := _BARE_VARIABLE.fullmatch(node.value))
-        and not document.is_broken(path)
+        if (remark := _remark(node)) and not document.is_broken(path)
     ]
 
 
-def surprising_numbers(document: Document) -> list[Problem]:
-    """Warn of bare numbers such as `010` (8) and `1:30` (90); where text is wanted, they are errors already."""
-    if document.root is None:
-        return []
-    return [
-        document.problem(
-            node.position,
-            f"{label(path)}: YAML reads a bare `{node.source}` as {node.value}; write {node.value} if that is meant",
-            "warning",
-        )
-        for path, node in _scalars(document.root, ())
-        if node.plain
-        and isinstance(node.value, int | float)
-        and is_surprising(node.source)
-        and not document.is_broken(path)
-    ]
+def _remark(node: ScalarNode) -> str | None:
+    if isinstance(node.value, str):
+        found = _BARE_VARIABLE.fullmatch(node.value)
+        if found is None:
+            return None
+        return f"{quote(node.source)} is no variable, and taken as it stands: write ${{{found['name']}}}"
+    if node.plain and isinstance(node.value, int | float) and is_surprising(node.source):
+        return f"YAML reads a bare `{node.source}` as {node.value}; write {node.value} if that is meant"
+    return None
 
 
 def _scalars(node: Node, path: KeyPath) -> Iterator[tuple[KeyPath, ScalarNode]]:

@@ -14,7 +14,7 @@ _TEMPLATED = re.compile(r"\{\{|\$\{")
 _TEMPLATE_HINT = "a text with '{{ }}' or '${ }' needs quotes where brackets stand next to it"
 
 _APOSTROPHE = "the apostrophe in front of this ends the text that a ' began: put the text between \"…\", or write ''"
-_ODD_INDENTATION = re.compile(r"^[ \t]*(?P<space>[^\S \t\r\n])", re.MULTILINE)
+_ODD_INDENTATION = re.compile(r"[ \t]*(?P<space>[^\S \t\r\n])")
 
 
 @dataclass(frozen=True)
@@ -154,12 +154,12 @@ def explain(error: yaml.YAMLError, text: str, spanning: tuple[Position, Position
 
 def _odd_indentation(text: str, place: Position) -> tuple[Position, str] | None:
     """Find spaces that do not indent, as they come with text from web pages, where PyYAML gave up."""
-    for found in _ODD_INDENTATION.finditer(text):
-        line = text.count("\n", 0, found.start("space")) + 1
-        if place.line - 1 <= line <= place.line:
-            column = found.start("space") - text.rfind("\n", 0, found.start("space"))
+    lines = text.split("\n")
+    for number in range(max(place.line - 1, 1), min(place.line, len(lines)) + 1):
+        if found := _ODD_INDENTATION.match(lines[number - 1]):
+            place = Position(number, found.start("space") + 1)
             code = f"U+{ord(found['space']):04X}"
-            return Position(line, column), f"the space here is none that YAML knows ({code}): type the indentation anew"
+            return place, f"the space here is none that YAML knows ({code}): type the indentation anew"
     return None
 
 

@@ -14,7 +14,7 @@ from shopbot.config.problem import ConfigError, Problem
 from shopbot.config.settings import Settings
 from shopbot.config.snapshot import Snapshot
 from shopbot.config.store_address import EMBEDDED
-from shopbot.config.surprises import bare_variables, surprising_numbers
+from shopbot.config.surprises import surprises
 from shopbot.discovery import PluginError, discover
 from shopbot.hooks import Hooks, PluginInstance
 from shopbot.host.examinations.examination import Case
@@ -83,8 +83,7 @@ def check_config(path: Path, environ: Mapping[str, str], *, snapshot: Snapshot |
         found += more
     said = {*loaded.problems, *found}
     places = {(problem.line, problem.column) for problem in said}
-    surprises = [*surprising_numbers(loaded.document), *bare_variables(loaded.document)]
-    said |= {problem for problem in surprises if (problem.line, problem.column) not in places}
+    said |= {problem for problem in surprises(loaded.document) if (problem.line, problem.column) not in places}
     problems = tuple(sorted(said))
     usable = not any(problem.severity == "error" for problem in problems)
     return Checked(
