@@ -222,6 +222,20 @@ async def test_a_claim_remembers_when_it_was_made_and_lives_as_long_as_it_was_to
         assert TTL_SECONDS * 1000 - 60_000 < left_ms <= TTL_SECONDS * 1000
 
 
+@on_every_store
+async def test_a_claim_in_doubt_lives_on_for_a_year_so_that_a_replay_finds_it(kind: str, tmp_path: Path) -> None:
+    year_seconds = 365 * 86_400
+    async with running_store(kind, tmp_path) as store:
+        claims, key = claims_of(store), KEYS.claim(RULE, SUBJECT)
+        await take(claims, MINE)
+        await claims.doubt(MINE, LATER)
+        assert year_seconds - 100 < await store.client.ttl(key) <= year_seconds
+
+        await store.client.expire(key, 2 * year_seconds)
+        await claims.doubt(MINE, LATER)
+        assert await store.client.ttl(key) > year_seconds
+
+
 async def test_metadata_leads_back_to_the_claim() -> None:
     assert read_metadata(MINE.metadata) == (f"{RULE}:{SUBJECT}", "mine")
     assert KEYS.claim_of(f"{RULE}:{SUBJECT}") == KEYS.claim(RULE, SUBJECT)

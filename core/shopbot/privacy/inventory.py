@@ -135,7 +135,7 @@ KINDS: Sequence[KeyKind] = (
         "Who sends a message, when it was sent, its id; until that is settled, the `limit:` that it counts against, by "
         "name. The subject is an order, parcel, refund or event.",
         "Nobody reads a confirmation twice.",
-        "`ttl.order_reference`; `ttl.journal` with `once_per: event`",
+        "`ttl.order_reference`; `ttl.journal` with `once_per: event`; a year at least once in doubt",
     ),
     KeyKind("shopper:{order_id}", "The PSID.", "News of an order finds its shopper.", _ORDER),
     KeyKind("orders_of:{psid}", "The ids of the shopper's newest orders.", 'Answers "Where\'s my order?".', _ORDER),

@@ -13,7 +13,8 @@ from shopbot.store.milliseconds import milliseconds, moment_of
 
 _UNECHOED_REMEMBERED = 5_000
 """Messages without an echo that are remembered: where no echoes come at all, the latest ones say so well enough."""
-
+_DOUBT_MS = 365 * 86_400_000
+"""A message in doubt can be a dead letter for long, and its replay must not send it again."""
 
 _FIELDS = ("state", "event", "token", "message_id", "at_ms", "claimed_ms", "echo_ms")
 
@@ -192,7 +193,7 @@ class Claims:
         claim, line, _ = self._keys_of(ticket)
         done = await self._conclude(
             [claim, claim if ticket.keeps_place else line, keys.unechoed, keys.retries, keys.inbox],
-            [ticket.token, verdict, message_id, milliseconds(now), keys.event(""), _UNECHOED_REMEMBERED],
+            [ticket.token, verdict, message_id, milliseconds(now), keys.event(""), _UNECHOED_REMEMBERED, _DOUBT_MS],
         )
         return bool(done == 1)
 

@@ -1,7 +1,7 @@
 -- Says how a claimed send ended. Only the holder of the token may, and `sent` is final.
 -- KEYS: claim, the shopper's line (the claim again where there is none), sent messages without an echo, retries, inbox.
 -- ARGV: token, verdict (sent, free, in_doubt), message id, now ms, prefix of event hashes, how many messages without an
---   echo are remembered.
+--   echo are remembered, the least life in ms of a claim in doubt.
 -- Returns 1, or 0 when the claim is not this token's any more or the message is known to be sent.
 local held = redis.call('HMGET', KEYS[1], 'token', 'state', 'event', 'claimed_ms', 'echo_ms', 'limit')
 if held[1] ~= ARGV[1] then
@@ -19,6 +19,10 @@ if ARGV[2] == 'free' then
 end
 if held[2] ~= 'sent' then
   redis.call('HSET', KEYS[1], 'state', ARGV[2], 'message_id', ARGV[3], 'at_ms', ARGV[4])
+end
+if ARGV[2] == 'in_doubt' and redis.call('PTTL', KEYS[1]) < tonumber(ARGV[7]) then
+  -- Its dead letter waits for a person, and a replay must find it.
+  redis.call('PEXPIRE', KEYS[1], ARGV[7])
 end
 if ARGV[2] == 'sent' then
   redis.call('HDEL', KEYS[1], 'limit')
