@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from decimal import Decimal
+
 import pytest
 from jinja2.exceptions import TemplateRuntimeError, TemplateSyntaxError
 
 from shopbot.messages.sandbox import TemplateError, TemplateSandbox
 from shopbot.messages.template_error import explain
+from shopbot.model.money import Money
 
 
 @pytest.mark.parametrize(
@@ -40,3 +44,25 @@ def test_a_syntax_error_is_one_line() -> None:
         TemplateSandbox([]).compile_text("x" * (16 * 1024 + 1), "t")
 
     assert str(caught.value) == "t:1: the template is larger than 16 KiB"
+
+
+ASK_FIRST = "ask first whether there is one, as in `x is not none and x > 0`"
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("total > 5", "'>' does not go with a Money and a number; take the `amount` of the Money"),
+        ("5 <= total", "'<=' does not go with a number and a Money; take the `amount` of the Money"),
+        ("total + 5", "'+' does not go with a Money and a number; take the `amount` of the Money"),
+        ("nothing >= 5", f"'>=' does not go with nothing (none) and a number; {ASK_FIRST}"),
+        ("'5' < 5", "'<' does not go with a text and a number"),
+        ("day < 5", "'<' does not go with a moment and a number"),
+    ],
+)
+def test_what_an_operator_does_not_go_with_is_said_in_words(expression: str, message: str) -> None:
+    values = {"total": Money(amount=Decimal(7), currency="EUR"), "nothing": None, "day": datetime.now(UTC)}
+
+    with pytest.raises(TemplateError) as caught:
+        TemplateSandbox([]).compile_expression(expression, "rules[0].if").evaluate(values)
+    assert caught.value.message == f"this cannot be computed: {message}"

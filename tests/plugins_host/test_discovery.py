@@ -287,6 +287,18 @@ def test_a_constructor_that_fails_is_named_at_its_entry(tmp_path: Path) -> None:
     ]
 
 
+def test_a_plugin_without_a_constructor_is_told_which_one_it_needs(tmp_path: Path) -> None:
+    """Python's own words for it ("Plugin() takes no arguments") name neither."""
+    hook = "    @hookimpl\n    async def resolve_psid(self, order): ...\n"
+    drop_in(tmp_path, bare=f"from shopbot.plugin import hookimpl\n\n\nclass Plugin:\n{hook}")
+
+    checked = check(tmp_path, "{use: bare}")
+
+    assert [problem.message for problem in checked.problems] == [
+        "'bare' takes no settings: its class Plugin needs a `def __init__(self, config: Config) -> None`"
+    ]
+
+
 def test_a_misspelled_hook_in_a_drop_in_is_named_at_its_entry(tmp_path: Path) -> None:
     """Also where it is the only hook, so that the plugin seems to have none at all."""
     plugins = drop_in(

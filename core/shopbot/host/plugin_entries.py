@@ -1,5 +1,6 @@
 """The plugin lists of shopbot.yaml: finds each entry's plugin, checks its settings, makes its instance."""
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 
 from shopbot.config.document import Document
@@ -59,6 +60,10 @@ class PluginEntries:
         config, problems = validate(plugin.config, self._document, (section, index), entry.settings)
         self.problems += problems
         if config is None:
+            return None
+        if inspect.getattr_static(plugin.plugin, "__init__") is object.__init__:
+            needed = "its class Plugin needs a `def __init__(self, config: Config) -> None`"
+            self._problem((section, index, "use"), f"'{entry.use}' takes no settings: {needed}")
             return None
         try:
             made = plugin.plugin(config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -11,9 +12,16 @@ from jinja2.utils import missing
 
 from shopbot.messages.template_environment import MissingValueError
 from shopbot.messages.template_language import did_you_mean
-from shopbot.messages.template_values import describe, kind_of, readable_names
+from shopbot.messages.template_values import describe, kind_called, kind_of, readable_names
 
 _MAX_MESSAGE: Final = 300
+
+_KINDS: Final = r"'(?:\w+\.)*(?P<left>\w+)' and '(?:\w+\.)*(?P<right>\w+)'"
+_OPERANDS: Final = (
+    re.compile(rf"'(?P<sign>\S+)' not supported between instances of {_KINDS}"),
+    re.compile(rf"unsupported operand type\(s\) for (?P<sign>\S+): {_KINDS}"),
+)
+"""How Python says that an operator does not go with two values."""
 
 
 class TemplateError(Exception):
@@ -58,7 +66,21 @@ def _message(error: Exception, names: Iterable[str]) -> str:
         case ZeroDivisionError():
             return "division by zero"
         case _:
-            return f"this cannot be computed: {describe(error)}"
+            return f"this cannot be computed: {_misfit(error) or describe(error)}"
+
+
+def _misfit(error: Exception) -> str | None:
+    """Say which two values an operator does not go with, and what to write; None for other errors."""
+    found = next((match for form in _OPERANDS if (match := form.fullmatch(str(error)))), None)
+    if found is None:
+        return None
+    kinds = (found["left"], found["right"])
+    said = f"'{found['sign']}' does not go with {kind_called(kinds[0])} and {kind_called(kinds[1])}"
+    if "Money" in kinds:
+        return f"{said}; take the `amount` of the Money"
+    if "NoneType" in kinds:
+        return f"{said}; ask first whether there is one, as in `x is not none and x > 0`"
+    return said
 
 
 def _missing(error: MissingValueError, names: Iterable[str]) -> str:

@@ -132,7 +132,15 @@ def kind_of(value: object) -> str:
     for kind, words in _KINDS:
         if isinstance(value, kind):
             return words
-    name = type(value).__name__.removesuffix("View")  # an OrderView is an Order to a merchant
+    return kind_called(type(value).__name__)
+
+
+def kind_called(name: str) -> str:
+    """Name a kind by the name of its class, which is all that Python's errors tell of it."""
+    for kind, words in _KINDS:
+        if kind.__name__ == name:
+            return words
+    name = name.removesuffix("View")  # an OrderView is an Order to a merchant
     return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
 
 
