@@ -266,7 +266,7 @@ class TestFaults:
 
     @pytest.mark.parametrize("how", ["hang", "block"])
     async def test_a_request_that_takes_too_long_is_a_503(self, tmp_path: Path, how: str) -> None:
-        """Where the process was held up, the server's own limit has passed as well, and it answers in the API's place."""
+        """Where the process was held up, the server's own limit has passed as well: it answers in the API's place."""
         drop_in(tmp_path, "faulty", FAULTY)
         config = checkout_config(faulty(how)).replace("web: {", "web: {request_time_limit: 1s, ")
         async with checkout_shop(tmp_path, config=config) as shop:
