@@ -234,3 +234,41 @@ async def test_a_message_that_is_to_be_sent_later_has_its_place_now(tmp_path: Pa
             await desk.dispatcher.line_up(PSID, a_request(f"webhook:{number}", minutes=number).event)
 
         assert await desk.in_line() == ["webhook:1", "webhook:2"]
+
+
+class TestAnOrderThatWasCalledOff:
+    async def test_gets_no_message_and_nobody_waits_behind_it(self, tmp_path: Path) -> None:
+        sender = Told()
+        async with a_desk(tmp_path, sender) as desk:
+            request = replace(a_request(), called_off=True)
+            await desk.dispatcher.line_up(PSID, request.event)
+            outcome = await desk.dispatcher.send(request)
+
+            assert short(outcome) == (Status.SKIPPED, Reason.CANCELLED, "")
+            assert outcome.detail == "the order was cancelled before its message could go out"
+            assert (sender.received, await desk.claim(), await desk.in_line()) == ([], None, [])
+
+    async def test_keeps_the_events_place_in_the_line_for_another_message(self, tmp_path: Path) -> None:
+        async with a_desk(tmp_path, Told()) as desk:
+            request = replace(a_request(), called_off=True, keeps_place=True)
+            await desk.dispatcher.line_up(PSID, request.event)
+            await desk.dispatcher.send(request)
+
+            assert await desk.in_line() == ["webhook:1"]
+
+    async def test_gets_none_though_another_event_has_the_message(self, tmp_path: Path) -> None:
+        async with a_desk(tmp_path, Told()) as desk:
+            await take(desk, a_ticket("webhook:2"))
+            outcome = await desk.dispatcher.send(replace(a_request(), called_off=True))
+
+            assert short(outcome) == (Status.SKIPPED, Reason.CANCELLED, "")
+
+    async def test_is_told_what_has_begun_to_its_end(self, tmp_path: Path) -> None:
+        """The process may have died behind the call: then the message is out, and the bookkeeping is to be done."""
+        async with a_desk(tmp_path, Told()) as desk:
+            ticket = a_ticket("webhook:1")
+            await take(desk, ticket)
+            await desk.claims.sent(ticket, "m_1", NOW)
+            outcome = await desk.dispatcher.send(replace(a_request(), called_off=True))
+
+            assert (outcome.status, outcome.detail) == (Status.DONE, "m_1, as recorded before")

@@ -89,6 +89,20 @@ def test_news_in_any_order_and_any_number_of_times_give_the_same_reference(data:
     assert first == second
 
 
+@given(st.data())
+def test_it_is_the_same_whatever_of_it_came_while_the_shopper_was_unknown(data: st.DataObject) -> None:
+    states = data.draw(st.lists(orders, max_size=3, unique_by=lambda order: order.updated_at))
+    changes: list[Change] = data.draw(st.lists(news, max_size=5))
+    changes += [lambda known, order=order: known.with_order(order) for order in states]  # type: ignore[misc]
+    changes = data.draw(st.permutations(changes))
+    early = data.draw(st.integers(0, len(changes)))
+
+    unresolved = reduce(lambda known, change: change(known), changes[:early], OrderReference.of(ORDER_ID, None))
+    resolved = reduce(lambda known, change: change(known), changes[early:], EMPTY)
+
+    assert resolved.with_news_of(unresolved) == reduce(lambda known, change: change(known), changes, EMPTY)
+
+
 @given(st.lists(news, max_size=5), orders)
 def test_a_reference_that_is_written_and_read_is_the_same(changes: list[Change], order: Order) -> None:
     reference = reduce(lambda known, change: change(known), changes, EMPTY.with_order(order))

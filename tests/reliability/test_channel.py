@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from shopbot.messages.gate import Gate, Turn
 from shopbot.store.channels import PROBE_SECONDS, Channels, Passage
@@ -17,21 +18,28 @@ from shopbot.testing.messenger import Fault, MessengerSimulator, Usage
 from support.attacked_shop import (
     MovedClock,
     address_of,
+    an_order,
     another_process,
     config,
     logged,
     names,
     post_orders,
     readiness,
+    rules_in,
     waiting,
 )
 from support.eventually import eventually
 from support.stores import running_store
 
+SHIPPED = Path(__file__).parents[2] / "shopbot.yaml"
 CHANNEL = "messenger:102290129340398"
 CALLS_A_SECOND = 300
 """Meta's cap for a Page.
 https://developers.facebook.com/documentation/business-messaging/messenger-platform/overview/rate-limiting"""
+
+
+def later(order: dict[str, Any], *, hours: int) -> str:
+    return (datetime.fromisoformat(order["created_at"]) + timedelta(hours=hours)).isoformat()
 
 
 async def all_parked(shop: ShopUnderTest, count: int) -> bool:
@@ -85,6 +93,26 @@ class TestARevokedToken:
             assert sorted(names(shop.messenger)) == ["#1001", "#1002", "#1003", "#1004", "#1005", "#2000"]
             assert (await readiness(shop))[0] == 200
             assert len(logged(shop, "channel_up")) == 1
+
+    async def test_an_order_that_is_cancelled_meanwhile_is_not_confirmed_afterwards(self, tmp_path: Path) -> None:
+        clock = MovedClock()
+        rules = rules_in(SHIPPED.read_text(encoding="utf-8"))
+        async with shop_under_test(tmp_path, config=config(rules=rules), clock=clock) as shop:
+            shop.messenger.tokens.revoke()
+            events = await post_orders(shop, 2)
+            await eventually(lambda: all_parked(shop, 2), "all parked")
+            order = an_order(1001, "7000000000001001")
+            cancelled = order | {"cancelled_at": later(order, hours=1), "updated_at": later(order, hours=1)}
+            await shop.finished(await shop.post("orders/updated", cancelled))
+
+            shop.messenger.tokens.accept(PAGE_TOKEN)
+            clock.move(seconds=PROBE_SECONDS + 1)
+            await post_orders(shop, 1, first=2000)
+            await shop.messenger.wait_for_sent(2)
+            record = await shop.finished(events[0])
+
+            assert (record.status, record.reason) == ("skipped", "CANCELLED")
+            assert sorted(names(shop.messenger)) == ["#1002", "#2000"]
 
     async def test_is_tried_soon_again_when_the_turn_went_to_a_message_that_could_not_go(self, tmp_path: Path) -> None:
         clock = MovedClock()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from shopbot.rules.news import read_news
 from shopbot.rules.phrases import Phrases
 from shopbot.rules.rule import Filters, OncePer, Rule, Step
 from shopbot.rules.steps import STEP_NAMES
-from shopbot.testing.orders import paid_order
+from shopbot.testing.orders import cancelled_order, paid_order
 from support.attacked_shop import message
 from support.conversation import fulfillment, refund
 from support.dispatch_desk import ORDER_ID, PSID
@@ -31,6 +32,7 @@ from support.told_steps import (
     TYPED,
     Clears,
     Finds,
+    Parts,
     Stamps,
     an_attempt,
     parts,
@@ -38,6 +40,7 @@ from support.told_steps import (
 )
 
 ABOUT = "{{ order.name if order }}|{{ orders | length }}|{{ parcel.number if parcel }}|{{ refund.id if refund }}"
+UNCANCELLED = replace(RULE, filters=Filters(cancelled=False))
 NOT_FOUND = (Status.SKIPPED, Reason.PSID_NOT_FOUND, "", "resolvers[0]:finds0")
 
 
@@ -310,6 +313,56 @@ class TestSendMessage:
         assert [outcome.status for outcome in answered] == [Status.DONE]
         assert [outcome.reason for outcome in not_answered] == [Reason.OPTED_OUT]
         assert [sent.locale for sent in shop.sender.received] == [language]
+
+
+class TestAnOrderThatIsCancelledMeanwhile:
+    """The rule's event is older than the cancellation: it is late, or its message has waited."""
+
+    @pytest.mark.parametrize("earlier", [False, True])
+    async def test_is_not_confirmed_any_more(self, tmp_path: Path, *, earlier: bool) -> None:
+        async with parts(tmp_path) as shop:
+            await note_cancellation(shop)
+            attempt = an_attempt(psid=PSID)
+            if not earlier:  # else an earlier attempt has kept the order, and this one knows nothing of it
+                await shop.run(attempt, SAVE, UNCANCELLED)
+            outcomes = await shop.run(attempt, SEND, UNCANCELLED)
+
+        why = "the order was cancelled before its message could go out"
+        assert said(outcomes) == [(Status.SKIPPED, Reason.CANCELLED, why, "")]
+        assert shop.sender.received == []
+
+    @pytest.mark.parametrize("cancelled", [None, True])
+    async def test_makes_no_difference_to_rules_that_do_not_ask_for_others(
+        self, tmp_path: Path, *, cancelled: bool | None
+    ) -> None:
+        async with parts(tmp_path) as shop:
+            await note_cancellation(shop)
+            rule = replace(UNCANCELLED, filters=Filters(cancelled=cancelled))
+            outcomes = await shop.run(an_attempt(psid=PSID), SEND, rule)
+
+        assert [outcome.status for outcome in outcomes] == [Status.DONE]
+
+    @pytest.mark.parametrize("known", [False, True])
+    async def test_an_order_that_is_not_is_confirmed(self, tmp_path: Path, *, known: bool) -> None:
+        async with parts(tmp_path) as shop:
+            if known:
+                await shop.run(an_attempt(psid=PSID), SAVE, UNCANCELLED)
+            outcomes = await shop.run(an_attempt(psid=PSID), SEND, UNCANCELLED)
+
+        assert [outcome.status for outcome in outcomes] == [Status.DONE]
+
+    async def test_what_brings_no_order_is_sent(self, tmp_path: Path) -> None:
+        async with parts(tmp_path, messages=message(text="Your money is on its way")) as shop:
+            await note_cancellation(shop)
+            outcomes = await shop.run(an_attempt("refunds/create", refund(ORDER_ID), psid=PSID), SEND, UNCANCELLED)
+
+        assert [outcome.status for outcome in outcomes] == [Status.DONE]
+
+
+async def note_cancellation(shop: Parts) -> None:
+    order = read_news("orders/updated", cancelled_order(order_id=ORDER_ID)).order
+    assert order is not None
+    await shop.desk.references.save(order, PSID)
 
 
 class TestAStepOfTheShopsOwn:

@@ -27,12 +27,16 @@ SHOPIFY_HMAC = {"use": "shopify_hmac", "secrets": ["${SHOPIFY_WEBHOOK_SECRET}"]}
 
 def config(*, sender: Mapping[str, Any] | None = None, **sections: Any) -> str:  # noqa: ANN401 - YAML
     """Give the tests' configuration with whole sections replaced, and some of the sender's settings."""
-    document: dict[str, Any] = yaml.safe_load(CONFIG)
-    for rule in document["rules"]:
-        rule["on"] = rule.pop(True)  # what YAML 1.1 takes the word for
-    document.update(sections)
+    document: dict[str, Any] = yaml.safe_load(CONFIG) | {"rules": rules_in(CONFIG)} | sections
     document["senders"][0].update(sender or {})
     return yaml.safe_dump(document)
+
+
+def rules_in(text: str) -> list[dict[str, Any]]:
+    """Give the rules of a configuration, to be written into another one."""
+    rules: list[dict[Any, Any]] = yaml.safe_load(text)["rules"]
+    # YAML 1.1, as PyYAML reads it, takes the word `on` for true.
+    return [{"on" if key is True else key: value for key, value in rule.items()} for rule in rules]
 
 
 def message(**settings: Any) -> dict[str, Any]:  # noqa: ANN401 - YAML

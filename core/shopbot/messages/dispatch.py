@@ -101,6 +101,9 @@ class Dispatcher:
         standing = await self._conversations.standing(request.psid)
         if standing.opted_out and not (request.asked and spec.answers(request.event.topic)):
             return Outcome.skipped(Reason.OPTED_OUT)
+        if request.called_off and not await self._begun(request):
+            await self._leave(request)
+            return Outcome.skipped(Reason.CANCELLED, "the order was cancelled before its message could go out")
         window, chosen = self._mode(request, spec, standing)
         if chosen.delivery is None and not spec.drop_over_limit:
             await self._conversations.wait(request.psid, request.event.id, self._clock())
@@ -116,6 +119,11 @@ class Dispatcher:
         if ticket.in_line and outcome.status in (Status.SKIPPED, Status.FAILED):
             await self._leave(request)
         return outcome
+
+    async def _begun(self, request: SendRequest) -> bool:
+        """Say whether the event has claimed its message before: then it may be out, and that comes to its end."""
+        claim = await self._claims.look(request.rule, request.subject)
+        return claim is not None and claim.event_id == request.event.id
 
     async def _leave(self, request: SendRequest) -> None:
         """Give the event's place in the shopper's line up, unless another message of the event still needs it."""

@@ -131,6 +131,8 @@ class SendRequest:
     """Whether the event has its place in the shopper's line already."""
     keeps_place: bool = False
     """Whether it needs that place also after this message: for one before it, which is not out yet."""
+    called_off: bool = False
+    """Whether the order was cancelled after the event that brings it, and the rule is for orders that are not."""
     asked: bool = False
     """Whether the shopper has just asked for it: such an answer goes out even to who wants no other messages."""
 

@@ -46,6 +46,12 @@ _PAYMENT_RANKS = (
 )
 """Later states of a payment come later here: of two states of the same second the later one counts."""
 
+_STATE = (
+    *("number", "created_at", "financial_status", "fulfillment_status"),
+    *("cancelled_at", "updated_at", "locale"),
+)
+"""What an order says of itself, all of one age."""
+
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -193,9 +199,11 @@ class OrderReference(Value):
         return self.model_copy(update={"refunds": _by_id((*self.refunds, refund))})
 
     def with_news_of(self, other: "OrderReference") -> Self:
-        """Take over the parcels and refunds that were kept while the shopper was not known."""
+        """Take over what was kept while the shopper was not known: parcels, refunds, and the order's state if later."""
+        later = other if other.updated_at is not None and _age(other) > _age(self) else self
         return self.model_copy(
             update={
+                **{name: getattr(later, name) for name in _STATE},
                 "parcels": _joined((*self.parcels, *other.parcels)),
                 "refunds": _by_id((*self.refunds, *other.refunds)),
             }

@@ -13,7 +13,7 @@ class Reason(StrEnum):
     NOT_PAID = "NOT_PAID"
     """The order's financial status is not one that the rule asks for."""
     CANCELLED = "CANCELLED"
-    """The order is cancelled (or not cancelled, where the rule asks for cancelled ones)."""
+    """The order is cancelled, or was before its message could go out; not cancelled, where the rule asks for such."""
     TEST_ORDER = "TEST_ORDER"
     """A test order, where the rule asks for real ones, or the reverse."""
     FILTERED = "FILTERED"

@@ -205,12 +205,23 @@ class Steps:
             subject=rule.message_subject(attempt.event, news, step),
             confirms_order=attempt.reference_saved,
             reference=attempt.reference,
+            called_off=await self._called_off(attempt, rule),
             claim_ttl_seconds=self._order_ttl_seconds if rule.by_business_key else self._event_ttl_seconds,
             asked=rule.filters.asks,
             lined_up=attempt.lined_up,
             keeps_place=attempt.keeps_place,
         )
         return [await self._dispatcher.send(request)]
+
+    async def _called_off(self, attempt: Attempt, rule: Rule) -> bool:
+        """Say whether an order that the rule takes because it is not cancelled is known to be cancelled by now.
+
+        Its event may be late, or its message may have waited: for the channel, the limit, a retry.
+        """
+        if attempt.order is None or rule.filters.cancelled is not False:
+            return False
+        known = attempt.reference or await self._references.find(attempt.psid, attempt.order.id)
+        return known is not None and known.cancelled_at is not None
 
     async def _plugin_step(self, attempt: Attempt, rule: Rule, plugin: Hook[..., Outcome]) -> Outcome:
         try:
