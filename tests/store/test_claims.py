@@ -467,3 +467,15 @@ class TestTheLimit:
 
             free = a_ticket("t2", subject="order:2", arrival=2, in_line=True)
             assert (await take(claims, free)).state is ClaimState.NEW
+
+    @on_every_store
+    async def test_an_event_whose_other_message_is_not_out_yet_keeps_its_place(self, kind: str, tmp_path: Path) -> None:
+        async with running_store(kind, tmp_path) as store:
+            claims = claims_of(store)
+            await take(claims, a_ticket("t0", subject="order:0", allowance=ONE_A_DAY))
+            limited = a_ticket("t1", subject="order:1", arrival=1, in_line=True, allowance=ONE_A_DAY)
+            await store.client.hset(KEYS.event(limited.event_id), mapping={"topic": "orders/paid"})
+            assert (await take(claims, replace(limited, keeps_place=True))).state is ClaimState.LIMITED
+
+            later = await take(claims, a_ticket("t2", subject="order:2", arrival=2, in_line=True))
+            assert (later.state, later.event_id) == (ClaimState.BEHIND, limited.event_id)

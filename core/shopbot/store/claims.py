@@ -158,6 +158,7 @@ class Claims:
                 int(allowance.period_seconds * 1000) if allowance else 0,
                 self._keys.event(""),
                 self._line_ttl_ms,
+                int(ticket.keeps_place),
             ],
         )
         return _read(answer)

@@ -2,7 +2,7 @@
 -- KEYS: claim, the shopper's line (or the claim again: the message waits for nobody), the limit's log (or the claim
 --   again: there is no limit).
 -- ARGV: event id, token, now ms, life of the claim in ms, rank in the line (arrival ms), messages allowed per period,
---   period ms, prefix of event hashes, life of the line in ms.
+--   period ms, prefix of event hashes, life of the line in ms, whether the event keeps its place for another message.
 -- Returns {state, event, token, message id, at ms, claimed ms}. State is `new` when this call has made the claim,
 -- `behind` when an earlier event (named in the second place) comes first, `limited` when the period's messages are used
 -- up until the time in the fifth place; else the claim's own.
@@ -36,7 +36,7 @@ if KEYS[3] ~= KEYS[1] then
   redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', '(' .. (ARGV[3] - ARGV[7]))
   if redis.call('ZCARD', KEYS[3]) >= tonumber(ARGV[6]) then
     -- While it is held, nobody waits behind it.
-    if KEYS[2] ~= KEYS[1] then
+    if KEYS[2] ~= KEYS[1] and ARGV[10] == '0' then
       redis.call('ZREM', KEYS[2], ARGV[1])
     end
     local oldest = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')[2]
