@@ -97,7 +97,7 @@ class TestDoubt:
     ) -> None:
         """Others may have settled the claim, and the message may be out by now."""
         moments = iter([100.0, 100.0, 100.0 + frozen_seconds])
-        monkeypatch.setattr("shopbot.messages.dispatch.time", SimpleNamespace(monotonic=lambda: next(moments)))
+        monkeypatch.setattr("shopbot.messages.dispatch.uptime_seconds", lambda: next(moments))
         sender = Told()
         async with a_desk(tmp_path, sender) as desk:
             outcome = await desk.dispatcher.send(a_request())
@@ -115,7 +115,7 @@ class TestDoubt:
     ) -> None:
         """The answer is as old as the freeze: by now others may have found no echo, and have sent the message."""
         moments = iter([100.0, 500.0, 500.0, 500.0, 500.0])
-        monkeypatch.setattr("shopbot.messages.dispatch.time", SimpleNamespace(monotonic=lambda: next(moments)))
+        monkeypatch.setattr("shopbot.messages.dispatch.uptime_seconds", lambda: next(moments))
         sender = Told()
         async with a_desk(tmp_path, sender) as desk:
             take_once = desk.claims.take

@@ -8,7 +8,6 @@ What happens when the process dies on any line here:
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -23,6 +22,7 @@ from shopbot.messages.message import MessageSpec, SendRequest
 from shopbot.messages.mode import Mode, Window, WindowPolicy, mode, window_at
 from shopbot.messages.renderer import Renderer
 from shopbot.messages.sandbox import TemplateError
+from shopbot.messages.uptime import uptime_seconds
 from shopbot.metrics import ShopMetrics
 from shopbot.model.event import Event
 from shopbot.model.failures import ChannelDown, InDoubt, Refused, Retry
@@ -162,9 +162,9 @@ class Dispatcher:
         """
         while True:
             # Not the loop's clock: that stands still while the loop does.
-            asked = time.monotonic()
+            asked = uptime_seconds()
             claim = await self._claims.take(ticket, self._clock(), ttl_seconds=request.claim_ttl_seconds)
-            if time.monotonic() - asked <= _LAST_MOMENT_SECONDS:
+            if uptime_seconds() - asked <= _LAST_MOMENT_SECONDS:
                 return claim, asked
 
     async def _claim(self, request: SendRequest, ticket: Ticket, spec: MessageSpec) -> Outcome | float:
@@ -219,7 +219,7 @@ class Dispatcher:
 
         turn: what the first sender's gate said.
         why: the message is delivered as it is, for the journal.
-        claimed: since when the message is claimed at most, by the monotonic clock.
+        claimed: since when the message is claimed at most, by the machine's uptime.
         """
         place = ""
         for number, (sender, gate) in enumerate(self._senders):
@@ -228,7 +228,7 @@ class Dispatcher:
             if isinstance(passage, Outcome):
                 await self._record(lambda: self._claims.free(ticket, self._clock()))
                 return passage
-            if time.monotonic() - claimed > _LAST_MOMENT_SECONDS:
+            if uptime_seconds() - claimed > _LAST_MOMENT_SECONDS:
                 return await self._in_doubt(request, ticket, "the process was held up between claim and call", place)
             try:
                 receipt, how = await self._offer(sender, message, why, lambda: self._count(request, ticket, spec))
