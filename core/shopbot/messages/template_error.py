@@ -71,7 +71,7 @@ def _message(error: Exception, names: Iterable[str]) -> str:
 
 def _misfit(error: Exception) -> str | None:
     """Say which two values an operator does not go with, and what to write; None for other errors."""
-    found = next((match for form in _OPERANDS if (match := form.fullmatch(str(error)))), None)
+    found = next((match for form in _OPERANDS if (match := form.match(str(error)))), None)
     if found is None:
         return None
     kinds = (found["left"], found["right"])
