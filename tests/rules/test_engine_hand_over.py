@@ -349,6 +349,15 @@ async def test_an_event_keeps_its_place_for_a_message_that_is_not_out_when_anoth
         assert next_order.reason is Reason.WAITING_FOR_EARLIER
 
 
+async def test_it_keeps_its_place_however_many_of_its_messages_are_out(tmp_path: Path) -> None:
+    rules = [RULE, *(replace(RULE, name=name) for name in ("second", "third"))]
+    async with parts(tmp_path, Finds(TRUSTED), sender=Told(Retry("later"))) as shop:
+        await an_engine(shop, *rules).process(a_delivery())
+
+        assert len(shop.sender.received) == len(rules)
+        assert await shop.desk.in_line() == ["webhook:1"]
+
+
 async def test_an_event_whose_messages_are_out_holds_nobody_up_for_a_step_that_is_tried_again(tmp_path: Path) -> None:
     waits, second = replace(RULE, steps=(*RULE.steps, replace(STAMP, place="5:stamps0"))), replace(RULE, name="second")
     async with parts(tmp_path, Finds(TRUSTED), Stamps(Retry("later"))) as shop:
