@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from shopbot.model.cart import CartResult
 from shopbot.model.event import Event, Source
 from shopbot.model.outcome import JournalEntry, Outcome, Status
-from shopbot.plugin import ChannelDown, InDoubt, Reason, Refused, Retry
+from shopbot.plugin import ChannelDown, InDoubt, Reason, Receipt, Refused, Retry
 from shopbot.rules.backoff import Backoff
 from shopbot.rules.engine import Engine
 from shopbot.rules.news import read_news
@@ -26,7 +26,7 @@ from shopbot.store.erased import Erased
 from shopbot.store.queue import Delivery, Disposition
 from shopbot.testing.orders import order_bytes, paid_order
 from support.attacked_shop import message
-from support.dispatch_desk import DEADLINE, ORDER_ID, PSID, Told, a_request, a_ticket, take
+from support.dispatch_desk import DEADLINE, ORDER_ID, PSID, SENT, Told, a_request, a_ticket, take
 from support.store_parts import KEYS, NOW, a_line
 from support.told_steps import CLEAR, RESOLVE, RULE, SAVE, SEND, TRUSTED, Clears, Finds, Parts, Stamps, parts
 
@@ -328,6 +328,34 @@ async def test_a_rule_whose_attempts_are_used_up_does_not_take_along_what_anothe
         )
 
 
+async def test_before_its_last_attempt_a_rule_that_fails_uses_one_up_whatever_else_waits(tmp_path: Path) -> None:
+    async with parts(tmp_path, Finds(TRUSTED), Stamps(Retry("down")), messages=message(limit="1/day")) as shop:
+        await shop.desk.dispatcher.send(a_request("webhook:0", subject="order:0"))
+        _, settlement = await an_engine(shop, RULE, STAMPING).process(replace(a_delivery(), attempts=1))
+
+    assert (settlement.disposition, settlement.reason) == (Disposition.RETRY, Reason.PLUGIN_FAILED)
+    assert settlement.attempts == 2
+
+
+async def test_in_its_last_attempt_an_event_in_doubt_waits_for_its_echo_whatever_else_waits(tmp_path: Path) -> None:
+    messages = message(limit="1/day") | {"thanks": {"tag": "payment_update", "text": "Thank you"}}
+    doubtful = replace(RULE, name="second", steps=(RESOLVE, replace(SEND, argument="thanks")))
+    async with parts(tmp_path, Finds(TRUSTED), sender=Told(SENT, InDoubt("?")), messages=messages) as shop:
+        await shop.desk.dispatcher.send(a_request("webhook:0", subject="order:0"))
+        _, settlement = await an_engine(shop, RULE, doubtful).process(replace(a_delivery(), attempts=2))
+
+    assert (settlement.disposition, settlement.reason) == (Disposition.HELD, Reason.IN_DOUBT)
+
+
+async def test_what_a_limit_has_dropped_holds_no_dead_letter_up(tmp_path: Path) -> None:
+    dropped = message(limit="1/day", on_limit="drop")
+    async with parts(tmp_path, Finds(TRUSTED), Stamps(Retry("down")), messages=dropped) as shop:
+        await shop.desk.dispatcher.send(a_request("webhook:0", subject="order:0"))
+        _, settlement = await an_engine(shop, RULE, STAMPING).process(replace(a_delivery(), attempts=2))
+
+    assert (settlement.disposition, settlement.reason) == (Disposition.DEAD, Reason.PLUGIN_FAILED)
+
+
 @pytest.mark.parametrize(
     ("answers", "status"),
     [
@@ -349,19 +377,39 @@ async def test_an_event_keeps_its_place_for_a_message_that_is_not_out_when_anoth
         assert next_order.reason is Reason.WAITING_FOR_EARLIER
 
 
-async def test_it_keeps_its_place_however_many_of_its_messages_are_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("answers", "in_line"), [((), []), ((Retry("later"),), ["webhook:1"]), ((SENT, Retry("later")), ["webhook:1"])]
+)
+async def test_it_keeps_its_place_however_many_of_its_messages_are_out_but_not_once_all_are(
+    tmp_path: Path, answers: Sequence[Receipt | Exception], in_line: Sequence[str]
+) -> None:
     rules = [RULE, *(replace(RULE, name=name) for name in ("second", "third"))]
-    async with parts(tmp_path, Finds(TRUSTED), sender=Told(Retry("later"))) as shop:
+    async with parts(tmp_path, Finds(TRUSTED), sender=Told(*answers)) as shop:
         await an_engine(shop, *rules).process(a_delivery())
 
         assert len(shop.sender.received) == len(rules)
-        assert await shop.desk.in_line() == ["webhook:1"]
+        assert await shop.desk.in_line() == in_line
 
 
-async def test_an_event_whose_messages_are_out_holds_nobody_up_for_a_step_that_is_tried_again(tmp_path: Path) -> None:
-    waits, second = replace(RULE, steps=(*RULE.steps, replace(STAMP, place="5:stamps0"))), replace(RULE, name="second")
+@pytest.mark.parametrize("steps", [(*RULE.steps, replace(STAMP, place="5:stamps0")), (STAMP, SEND)])
+async def test_an_event_whose_messages_are_out_holds_nobody_up_for_a_step_that_is_tried_again(
+    tmp_path: Path, steps: Sequence[Step]
+) -> None:
+    """Nor for a message whose shopper is not known yet: its turn is found once they are."""
+    waits, second = replace(RULE, steps=steps), replace(RULE, name="second")
     async with parts(tmp_path, Finds(TRUSTED), Stamps(Retry("later"))) as shop:
         _, settlement = await an_engine(shop, waits, second).process(a_delivery())
 
         assert settlement.disposition is Disposition.RETRY
+        assert await shop.desk.in_line() == []
+
+
+async def test_nor_for_a_message_that_its_limit_holds(tmp_path: Path) -> None:
+    messages = message(limit="1/day") | {"thanks": {"tag": "order_update", "text": "Thank you"}}
+    second = replace(RULE, name="second", steps=(RESOLVE, replace(SEND, argument="thanks")))
+    async with parts(tmp_path, Finds(TRUSTED), messages=messages) as shop:
+        await shop.desk.dispatcher.send(a_request("webhook:0", subject="order:0"))
+        _, settlement = await an_engine(shop, RULE, second).process(a_delivery())
+
+        assert (settlement.reason, len(shop.sender.received)) == (Reason.LIMIT_REACHED, 2)
         assert await shop.desk.in_line() == []
