@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -91,13 +92,14 @@ class TestDoubt:
 
         assert short(outcome) == (Status.HELD, Reason.IN_DOUBT, "senders[0]:told0")
 
-    @pytest.mark.parametrize(("frozen_seconds", "calls"), [(10.0, 1), (10.5, 0)])
+    @pytest.mark.parametrize(
+        ("moments", "calls"), [((100.0, 100.0, 110.0), 1), ((100.0, 110.0, 110.0), 1), ((100.0, 100.0, 110.5), 0)]
+    )
     async def test_a_process_that_was_frozen_between_claim_and_call_does_not_call(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frozen_seconds: float, calls: int
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moments: tuple[float, ...], calls: int
     ) -> None:
         """Others may have settled the claim, and the message may be out by now."""
-        moments = iter([100.0, 100.0, 100.0 + frozen_seconds])
-        monkeypatch.setattr("shopbot.messages.dispatch.uptime_seconds", lambda: next(moments))
+        monkeypatch.setattr("shopbot.messages.dispatch.uptime_seconds", partial(next, iter(moments)))
         sender = Told()
         async with a_desk(tmp_path, sender) as desk:
             outcome = await desk.dispatcher.send(a_request())

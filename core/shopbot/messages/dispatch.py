@@ -269,7 +269,7 @@ class Dispatcher:
     async def _count(self, request: SendRequest, ticket: Ticket, spec: MessageSpec) -> None:
         """Count a message against its limit after all: the window was thought to be open, and is not."""
         allowance = spec.allowance(request.event.topic)
-        if allowance is None or ticket.allowance is not None:
+        if allowance is None:
             return
         free_at = await self._claims.count(ticket, allowance, self._clock())
         if free_at is not None:
