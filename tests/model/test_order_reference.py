@@ -75,13 +75,19 @@ def parcel_of_none() -> Parcel:
     raise AssertionError("every piece of news has an id")
 
 
-@given(st.data())
-def test_news_in_any_order_and_any_number_of_times_give_the_same_reference(data: st.DataObject) -> None:
-    """Shopify promises no order of delivery, and delivers again what was not answered in time."""
-    states = data.draw(st.lists(orders, max_size=3, unique_by=lambda order: order.updated_at))
-    changes: list[Change] = data.draw(st.lists(news, max_size=5))
-    changes += [lambda known, order=order: known.with_order(order) for order in states]  # type: ignore[misc]
+@st.composite
+def histories(draw: st.DrawFn) -> list[Change]:
+    """All that is said of one order."""
+    states = draw(st.lists(orders, max_size=3, unique_by=lambda order: order.updated_at))
+    changes: list[Change] = draw(st.lists(news, max_size=5))
+    return changes + [lambda known, order=order: known.with_order(order) for order in states]
 
+
+@given(st.data(), histories())
+def test_news_in_any_order_and_any_number_of_times_give_the_same_reference(
+    data: st.DataObject, changes: list[Change]
+) -> None:
+    """Shopify promises no order of delivery, and delivers again what was not answered in time."""
     first = reduce(lambda known, change: change(known), changes, EMPTY)
     shuffled = data.draw(st.permutations(changes + changes))
     second = reduce(lambda known, change: change(known), shuffled, EMPTY)
@@ -89,11 +95,10 @@ def test_news_in_any_order_and_any_number_of_times_give_the_same_reference(data:
     assert first == second
 
 
-@given(st.data())
-def test_it_is_the_same_whatever_of_it_came_while_the_shopper_was_unknown(data: st.DataObject) -> None:
-    states = data.draw(st.lists(orders, max_size=3, unique_by=lambda order: order.updated_at))
-    changes: list[Change] = data.draw(st.lists(news, max_size=5))
-    changes += [lambda known, order=order: known.with_order(order) for order in states]  # type: ignore[misc]
+@given(st.data(), histories())
+def test_it_is_the_same_whatever_of_it_came_while_the_shopper_was_unknown(
+    data: st.DataObject, changes: list[Change]
+) -> None:
     changes = data.draw(st.permutations(changes))
     early = data.draw(st.integers(0, len(changes)))
 

@@ -456,26 +456,17 @@ class TestTheLimit:
 
             assert Counter(answer.state for answer in answers) == {ClaimState.NEW: 3, ClaimState.LIMITED: 37}
 
+    @pytest.mark.parametrize(("keeps_place", "next_one"), [(False, ClaimState.NEW), (True, ClaimState.BEHIND)])
     @on_every_store
-    async def test_a_message_that_is_held_for_the_limit_holds_up_nobody(self, kind: str, tmp_path: Path) -> None:
+    async def test_a_message_that_is_held_for_the_limit_holds_up_nobody_but_for_another_one_of_its_event(
+        self, kind: str, tmp_path: Path, next_one: ClaimState, *, keeps_place: bool
+    ) -> None:
         async with running_store(kind, tmp_path) as store:
             claims = claims_of(store)
             await take(claims, a_ticket("t0", subject="order:0", allowance=ONE_A_DAY))
             limited = a_ticket("t1", subject="order:1", arrival=1, in_line=True, allowance=ONE_A_DAY)
             await store.client.hset(KEYS.event(limited.event_id), mapping={"topic": "orders/paid"})
-            assert (await take(claims, limited)).state is ClaimState.LIMITED
+            assert (await take(claims, replace(limited, keeps_place=keeps_place))).state is ClaimState.LIMITED
 
             free = a_ticket("t2", subject="order:2", arrival=2, in_line=True)
-            assert (await take(claims, free)).state is ClaimState.NEW
-
-    @on_every_store
-    async def test_an_event_whose_other_message_is_not_out_yet_keeps_its_place(self, kind: str, tmp_path: Path) -> None:
-        async with running_store(kind, tmp_path) as store:
-            claims = claims_of(store)
-            await take(claims, a_ticket("t0", subject="order:0", allowance=ONE_A_DAY))
-            limited = a_ticket("t1", subject="order:1", arrival=1, in_line=True, allowance=ONE_A_DAY)
-            await store.client.hset(KEYS.event(limited.event_id), mapping={"topic": "orders/paid"})
-            assert (await take(claims, replace(limited, keeps_place=True))).state is ClaimState.LIMITED
-
-            later = await take(claims, a_ticket("t2", subject="order:2", arrival=2, in_line=True))
-            assert (later.state, later.event_id) == (ClaimState.BEHIND, limited.event_id)
+            assert (await take(claims, free)).state is next_one
