@@ -155,6 +155,7 @@ def test_a_text_that_is_one_of_a_choice_is_read_as_both() -> None:
         (OrderView(), "an Order"),
         (Half(), "a Half"),
         (Amount(amount=Decimal(1), currency="EUR"), "an Amount"),
+        (type("View", (), {})(), "a View"),
     ],
 )
 def test_a_value_is_named_in_a_merchant_s_words(value: object, words: str) -> None:

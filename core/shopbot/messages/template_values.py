@@ -140,7 +140,7 @@ def kind_called(name: str) -> str:
     for kind, words in _KINDS:
         if kind.__name__ == name:
             return words
-    name = name.removesuffix("View")  # an OrderView is an Order to a merchant
+    name = name.removesuffix("View") or name  # an OrderView is an Order to a merchant
     return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
 
 
