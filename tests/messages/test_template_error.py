@@ -56,6 +56,7 @@ ASK_FIRST = "ask first whether there is one, as in `x is not none and x > 0`"
         ("5 <= total", "'<=' does not go with a number and a Money; take the `amount` of the Money"),
         ("total + 5", "'+' does not go with a Money and a number; take the `amount` of the Money"),
         ("nothing >= 5", f"'>=' does not go with nothing (none) and a number; {ASK_FIRST}"),
+        ("total ** 2", "'**' does not go with a Money and a number; take the `amount` of the Money"),
         ("'5' < 5", "'<' does not go with a text and a number"),
         ("day < 5", "'<' does not go with a moment and a number"),
     ],
@@ -66,3 +67,9 @@ def test_what_an_operator_does_not_go_with_is_said_in_words(expression: str, mes
     with pytest.raises(TemplateError) as caught:
         TemplateSandbox([]).compile_expression(expression, "rules[0].if").evaluate(values)
     assert caught.value.message == f"this cannot be computed: {message}"
+
+
+def test_what_python_guesses_behind_it_is_left_out() -> None:
+    error = TypeError("unsupported operand type(s) for >>: 'int' and 'str'. Did you mean print(file=...)?")
+
+    assert explain(error, "t", ()).message == "this cannot be computed: '>>' does not go with a number and a text"

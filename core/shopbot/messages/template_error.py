@@ -19,7 +19,7 @@ _MAX_MESSAGE: Final = 300
 _KINDS: Final = r"'(?:\w+\.)*(?P<left>\w+)' and '(?:\w+\.)*(?P<right>\w+)'"
 _OPERANDS: Final = (
     re.compile(rf"'(?P<sign>\S+)' not supported between instances of {_KINDS}"),
-    re.compile(rf"unsupported operand type\(s\) for (?P<sign>\S+): {_KINDS}"),
+    re.compile(rf"unsupported operand type\(s\) for (?P<sign>\S+)(?: or pow\(\))?: {_KINDS}"),
 )
 """How Python says that an operator does not go with two values."""
 
